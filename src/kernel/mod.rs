@@ -1,0 +1,3 @@
+//! The real machine.
+
+mod ipvs;

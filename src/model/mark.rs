@@ -1,0 +1,156 @@
+//! Firewall marks: which packets get which number.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{Family, IfName, Protocol};
+
+/// A firewall mark, 1..2^32-1. The kernel reads 0 in a service as "TCP, 0.0.0.0:0", so 0 cannot be said here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fwmark(NonZeroU32);
+
+impl Fwmark {
+    pub fn new(mark: u32) -> Result<Fwmark, String> {
+        NonZeroU32::new(mark)
+            .map(Fwmark)
+            .ok_or_else(|| "mark 0 means 'no mark'; use 1..4294967295".to_string())
+    }
+
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for Fwmark {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// Where packets are marked: those that arrive, or those the director itself sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hook {
+    Prerouting,
+    Output,
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Hook::Prerouting => "prerouting",
+            Hook::Output => "output",
+        })
+    }
+}
+
+/// Destination ports, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortRange {
+    pub first: u16,
+    pub last: u16,
+}
+
+impl PortRange {
+    pub const ALL: PortRange = PortRange { first: 0, last: u16::MAX };
+
+    pub fn one(port: u16) -> PortRange {
+        PortRange { first: port, last: port }
+    }
+
+    pub fn new(first: u16, last: u16) -> Result<PortRange, String> {
+        if first <= last {
+            Ok(PortRange { first, last })
+        } else {
+            Err(format!("port range {first}-{last} runs backwards"))
+        }
+    }
+
+    pub fn is_one(self) -> bool {
+        self.first == self.last
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_one() { self.first.fmt(out) } else { write!(out, "{}-{}", self.first, self.last) }
+    }
+}
+
+/// Which packets: the key of one mark. What a user writes with several protocols and ports becomes several of
+/// these, so that adding, changing and removing one is one element in the kernel.
+///
+/// Everything that is `None` matches all. `dport` needs a protocol.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MarkSelector {
+    pub hook: Hook,
+    pub family: Family,
+    pub daddr: Option<IpNet>,
+    pub protocol: Option<Protocol>,
+    pub dport: Option<PortRange>,
+    pub saddr: Option<IpNet>,
+    /// Device the packet came in by; only in prerouting.
+    pub iif: Option<IfName>,
+}
+
+/// How a selector is kept in the table `inet lvsh`. Later kinds win over earlier ones when a packet matches
+/// several: the chain looks up ranges first, then exact elements, then rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MarkKind {
+    /// An element of the interval map: prefixes and port ranges.
+    Range,
+    /// An element of the hash map: one address, one protocol, one port.
+    Exact,
+    /// A rule of its own: a source, a device, no address or no protocol.
+    Rule,
+}
+
+impl MarkSelector {
+    pub fn kind(&self) -> MarkKind {
+        match (&self.daddr, self.protocol, &self.saddr, &self.iif) {
+            (Some(daddr), Some(_), None, None) => match self.dport {
+                Some(ports) if ports.is_one() && daddr.prefix_len() == daddr.max_prefix_len() => {
+                    MarkKind::Exact
+                }
+                _ => MarkKind::Range,
+            },
+            _ => MarkKind::Rule,
+        }
+    }
+}
+
+/// As nft spells the match: `ip saddr 10.0.0.0/8 ip daddr 192.0.2.1 tcp dport 80`.
+impl fmt::Display for MarkSelector {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = Vec::new();
+        if let Some(iif) = &self.iif {
+            words.push(format!("iifname \"{iif}\""));
+        }
+        if let Some(saddr) = &self.saddr {
+            words.push(format!("{} saddr {}", self.family.nft(), show_net(saddr)));
+        }
+        if let Some(daddr) = &self.daddr {
+            words.push(format!("{} daddr {}", self.family.nft(), show_net(daddr)));
+        }
+        if self.saddr.is_none() && self.daddr.is_none() {
+            words.push(format!("meta nfproto {}", self.family));
+        }
+        match (self.protocol, self.dport) {
+            (Some(protocol), Some(ports)) if ports != PortRange::ALL => {
+                words.push(format!("{protocol} dport {ports}"));
+            }
+            (Some(protocol), _) => words.push(format!("meta l4proto {protocol}")),
+            (None, _) => {}
+        }
+        out.write_str(&words.join(" "))
+    }
+}
+
+/// A host without its prefix length, a network with it, as nft prints them.
+pub(super) fn show_net(net: &IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+}

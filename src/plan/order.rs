@@ -1,0 +1,40 @@
+//! In which order changes are made, and why.
+
+use super::Step;
+
+/// The place of a step. Lower is earlier; equal places keep their order.
+///
+/// One rule makes all of it: traffic never meets half a director. What brings traffic in comes after what carries
+/// it, and goes before it.
+pub fn rank(step: &Step) -> u8 {
+    use Step::*;
+    match step {
+        // What brings traffic in goes first: no packet finds a mark or service that is half gone.
+        DelVip { .. } => 0,
+        DelMark { .. } => 1,
+        // A running daemon forbids servers of the other family (EINVAL), so it stops before and starts after.
+        StopSync { .. } => 2,
+        // Host settings hold before the first connection that they concern.
+        SetTimeouts { .. } => 3,
+        SetSysctl { .. } => 4,
+        // A service exists before its servers.
+        AddService { .. } => 5,
+        SetService { .. } => 6,
+        // New servers before old ones lose weight: the pool is never empty on the way.
+        AddServer { .. } => 7,
+        SetServer { from, to, .. } if to.weight > from.weight => 8,
+        SetServer { .. } => 9,
+        StartSync { .. } => 10,
+        // A mark moves to its new service when that one is whole, and before the old one goes.
+        AddMark { .. } | SetMark { .. } => 11,
+        DelServer { .. } => 12,
+        DelService { .. } => 13,
+        // Last, when everything behind the address is whole.
+        AddVip { .. } | SetVip { .. } => 14,
+    }
+}
+
+/// Sorts steps into the order in which they can be made safely.
+pub fn sort(steps: &mut [Step]) {
+    steps.sort_by_key(rank);
+}

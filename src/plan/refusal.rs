@@ -1,0 +1,95 @@
+//! The one place that knows what an errno means for a step; both backends use it.
+
+use super::Step;
+use crate::error::{Error, Kind, did_you_mean, errno_name};
+use crate::model::{Scheduler, Service};
+
+/// The error for a step that the kernel answered with `errno`.
+///
+/// The same number means different things: ENOENT on a server command is a missing server, on a service command
+/// an unknown scheduler or persistence engine; ESRCH is always a missing service (ip_vs_ctl.c).
+pub fn refusal(step: &Step, errno: i32) -> Error {
+    let name = errno_name(errno);
+    let (why, hint) = explain(step, errno);
+    let kind = match errno {
+        libc::EPERM => Kind::Unable,
+        libc::EOPNOTSUPP => Kind::Unable,
+        _ => Kind::Refused,
+    };
+    let op = format!("{} {}", step.verb(), step.kind());
+    let subject = step.subject();
+    let mut error = Error::new(kind, &name, format!("cannot {op} {subject}: {why} ({name})")).about(subject);
+    error.op = op;
+    error.errno = Some(errno);
+    error.hint = hint;
+    error
+}
+
+fn explain(step: &Step, errno: i32) -> (String, Option<String>) {
+    use Step::*;
+    let plain = |why: &str| (why.to_string(), None);
+    let with = |why: &str, hint: &str| (why.to_string(), Some(hint.to_string()));
+    match (errno, step) {
+        (libc::EPERM | libc::EACCES, _) => with(
+            "permission denied: needs CAP_NET_ADMIN in the initial user namespace",
+            "run as root, or: setcap cap_net_admin,cap_net_raw+ep on the program",
+        ),
+        (libc::EEXIST, AddMark { .. }) => {
+            with("an element with this match, or one that overlaps it, exists", "lvsh list shows all marks")
+        }
+        (libc::EEXIST, StartSync { .. }) => plain("a daemon of this role runs already"),
+        (libc::EEXIST, _) => plain("it exists"),
+        (libc::ESRCH, StopSync { .. }) => plain("no daemon of this role runs"),
+        (libc::ESRCH, AddServer { .. } | SetServer { .. } | DelServer { .. }) => {
+            plain("its service does not exist")
+        }
+        (libc::ESRCH, _) => plain("it does not exist"),
+        (libc::ENOENT, AddService { service, .. } | SetService { to: service, .. }) => no_module(service),
+        (libc::ENOENT | libc::EROFS, SetSysctl { .. }) => plain("this kernel has no such sysctl"),
+        (libc::ENOENT | libc::EADDRNOTAVAIL, _) => plain("it does not exist"),
+        (libc::ERANGE, AddServer { .. } | SetServer { .. }) => {
+            with("weight or thresholds out of range", "weight is 0..2147483647, and lower is at most upper")
+        }
+        (libc::EINVAL, AddServer { .. } | SetServer { .. }) => with(
+            "the kernel does not take this server",
+            "its address must be unicast and not link-local; gue needs a port; a server of the other family needs \
+             method 'tun' and no sync daemon",
+        ),
+        (libc::EINVAL, StartSync { .. }) => with(
+            "the kernel does not take this daemon",
+            "the group must be a multicast address, and no server may be of another family than its service",
+        ),
+        (libc::EAFNOSUPPORT, _) => plain("this kernel does not support the address family"),
+        (libc::ENODEV, AddVip { key, .. }) => (format!("there is no device '{}'", key.dev), devices_hint()),
+        (libc::ENODEV, StartSync { daemon, .. }) => {
+            (format!("there is no device '{}'", daemon.dev), devices_hint())
+        }
+        (libc::EINVAL, SetSysctl { to, .. }) => (format!("the kernel does not take the value '{to}'"), None),
+        _ => {
+            let text = std::io::Error::from_raw_os_error(errno).to_string();
+            (text.split(" (os error").next().unwrap_or_default().to_lowercase(), None)
+        }
+    }
+}
+
+fn devices_hint() -> Option<String> {
+    Some("ip -brief link shows the devices of this namespace".to_string())
+}
+
+fn no_module(service: &Service) -> (String, Option<String>) {
+    let scheduler = service.scheduler.name();
+    match &service.pe {
+        Some(pe) if Scheduler::KNOWN.contains(&scheduler) && pe.name() != "sip" => (
+            format!("the kernel has no persistence engine '{pe}'"),
+            Some("the only one is 'sip'".to_string()),
+        ),
+        _ => {
+            let hint = match did_you_mean(scheduler, Scheduler::KNOWN) {
+                Some(near) if near != scheduler => format!("did you mean '{near}'?"),
+                Some(_) => format!("modprobe ip_vs_{scheduler} says why"),
+                None => format!("schedulers: {}", Scheduler::KNOWN.join(", ")),
+            };
+            (format!("the kernel has no scheduler '{scheduler}'"), Some(hint))
+        }
+    }
+}
