@@ -60,6 +60,19 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Lines of a user's file around a fault, and where to put the caret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Excerpt {
+    /// Line numbers (from 1) with their text, in order; the last one has the fault.
+    pub lines: Vec<(u32, String)>,
+    /// Characters before the fault, from 0.
+    pub column: usize,
+    /// Characters to underline, at least 1.
+    pub width: usize,
+    /// Said beside the caret: `did you mean 'weight'?`; may be empty.
+    pub label: String,
+}
+
 /// A failure with its facts as fields, so that every surface (terminal, JSON, Lua) can say it its own way.
 ///
 /// `Display` is one line: `cannot add service fwm:3: it exists (EEXIST)`.
@@ -87,6 +100,8 @@ pub struct Error {
     /// Where in the user's file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<Box<Excerpt>>,
     /// What became of earlier changes of the same run; `None` when nothing had been tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aftermath: Option<String>,
@@ -106,6 +121,7 @@ impl Error {
             notes: Vec::new(),
             hint: None,
             origin: None,
+            excerpt: None,
             aftermath: None,
         }
     }

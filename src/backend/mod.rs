@@ -1,5 +1,9 @@
 //! The seam between deciding and doing.
 
+mod memory;
+
+pub use memory::Memory;
+
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};

@@ -92,7 +92,7 @@ impl State {
 }
 
 /// Maps whose keys are structures, written as lists of `[key, value]`: JSON has only strings for keys.
-mod pairs {
+pub(crate) mod pairs {
     use std::collections::BTreeMap;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,11 +1,26 @@
 //! What would change, and making it so. Pure functions but for `execute`, which holds the one door to a backend.
 
+mod diff;
+mod execute;
+mod expect;
+mod journal;
+mod lint;
 mod order;
+mod owned;
 mod refusal;
+mod rules;
+mod session;
 mod step;
 
+pub use diff::diff;
+pub use execute::{Report, execute};
+pub use journal::{Journal, NoJournal};
+
 pub use order::{rank, sort};
+pub use owned::Owned;
 pub use refusal::refusal;
+pub use rules::{World, advance};
+pub use session::{Declared, Mode, Session};
 pub use step::Step;
 
 use serde::{Deserialize, Serialize};

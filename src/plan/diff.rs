@@ -1,0 +1,126 @@
+//! The steps from one state to another.
+
+use std::collections::BTreeMap;
+
+use super::{Step, sort};
+use crate::model::{ServiceEntry, ServiceKey, State};
+
+/// The changes that turn `current` into `desired`, in the order in which they can be made.
+///
+/// Whole values are compared; what is only in `current` is removed. Ownership is decided before: `desired` is
+/// the current state with the policy's own part exchanged (`Owned`, `Session`), so what is foreign is equal here.
+pub fn diff(current: &State, desired: &State) -> Vec<Step> {
+    let mut steps = Vec::new();
+    each(&current.services, &desired.services, |key, change| services(*key, change, &mut steps));
+    each(&current.marks, &desired.marks, |selector, change| {
+        let selector = selector.clone();
+        steps.push(match change {
+            Change::Add(entry) => Step::AddMark { selector, entry: entry.clone() },
+            Change::Set(from, to) => Step::SetMark { selector, from: from.clone(), to: to.clone() },
+            Change::Del(entry) => Step::DelMark { selector, entry: entry.clone() },
+        });
+    });
+    each(&current.vips, &desired.vips, |key, change| {
+        let key = key.clone();
+        steps.push(match change {
+            Change::Add(vip) => Step::AddVip { key, vip: *vip },
+            Change::Set(from, to) => Step::SetVip { key, from: *from, to: *to },
+            Change::Del(vip) => Step::DelVip { key, vip: *vip },
+        });
+    });
+    each(&current.sysctls, &desired.sysctls, |name, change| {
+        // A sysctl is never added or removed; one that only one side knows was not read.
+        if let Change::Set(from, to) = change {
+            steps.push(Step::SetSysctl { name: name.clone(), from: from.clone(), to: to.clone() });
+        }
+    });
+    if current.timeouts != desired.timeouts {
+        steps.push(Step::SetTimeouts { from: current.timeouts, to: desired.timeouts });
+    }
+    each(&current.syncs, &desired.syncs, |role, change| {
+        let role = *role;
+        match change {
+            Change::Add(daemon) => steps.push(Step::StartSync { role, daemon: daemon.clone() }),
+            Change::Del(daemon) => steps.push(Step::StopSync { role, daemon: daemon.clone() }),
+            // A running daemon cannot be changed.
+            Change::Set(from, to) => {
+                steps.push(Step::StopSync { role, daemon: from.clone() });
+                steps.push(Step::StartSync { role, daemon: to.clone() });
+            }
+        }
+    });
+    sort(&mut steps);
+    steps
+}
+
+fn services(key: ServiceKey, change: Change<'_, ServiceEntry>, steps: &mut Vec<Step>) {
+    let none = BTreeMap::new();
+    let (old, new) = match change {
+        Change::Del(entry) => {
+            steps.push(Step::DelService { key, entry: entry.clone() });
+            return;
+        }
+        Change::Add(entry) => {
+            steps.push(Step::AddService { key, service: entry.service.clone() });
+            (&none, &entry.servers)
+        }
+        Change::Set(from, to) => {
+            if from.service != to.service {
+                let (from, to) = (from.service.clone(), to.service.clone());
+                steps.push(Step::SetService { key, from, to });
+            }
+            (&from.servers, &to.servers)
+        }
+    };
+    each(old, new, |id, change| {
+        let (service, key) = (key, *id);
+        steps.push(match change {
+            Change::Add(server) => Step::AddServer { service, key, server: *server },
+            Change::Set(from, to) => Step::SetServer { service, key, from: *from, to: *to },
+            Change::Del(server) => Step::DelServer { service, key, server: *server },
+        });
+    });
+}
+
+/// One difference between two maps.
+enum Change<'a, V> {
+    Add(&'a V),
+    Set(&'a V, &'a V),
+    Del(&'a V),
+}
+
+/// Walks two sorted maps side by side and hands over what differs, in the order of the keys.
+fn each<'a, K: Ord, V: PartialEq>(
+    old: &'a BTreeMap<K, V>,
+    new: &'a BTreeMap<K, V>,
+    mut found: impl FnMut(&K, Change<'a, V>),
+) {
+    let (mut olds, mut news) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        let order = match (olds.peek(), news.peek()) {
+            (None, None) => return,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+        };
+        match order {
+            std::cmp::Ordering::Less => {
+                if let Some((key, value)) = olds.next() {
+                    found(key, Change::Del(value));
+                }
+            }
+            std::cmp::Ordering::Greater => {
+                if let Some((key, value)) = news.next() {
+                    found(key, Change::Add(value));
+                }
+            }
+            std::cmp::Ordering::Equal => {
+                if let (Some((key, from)), Some((_, to))) = (olds.next(), news.next())
+                    && from != to
+                {
+                    found(key, Change::Set(from, to));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What must be true after a plan, so that it can be read back and compared.
+
+use std::collections::BTreeMap;
+
+use super::Step;
+use crate::backend::{Services, Want};
+use crate::model::{
+    MarkEntry, MarkSelector, Server, ServerKey, Service, ServiceKey, Snapshot, SyncDaemon, SyncRole,
+    SysctlName, Timeouts, Vip, VipKey,
+};
+
+/// The last value of everything a row of steps touches; `None` is "not there".
+#[derive(Debug, Default)]
+pub struct Expect<'a> {
+    services: BTreeMap<ServiceKey, Option<&'a Service>>,
+    servers: BTreeMap<(ServiceKey, ServerKey), Option<&'a Server>>,
+    marks: BTreeMap<&'a MarkSelector, Option<&'a MarkEntry>>,
+    vips: BTreeMap<&'a VipKey, Option<Vip>>,
+    sysctls: BTreeMap<&'a SysctlName, &'a str>,
+    timeouts: Option<Timeouts>,
+    syncs: BTreeMap<SyncRole, Option<&'a SyncDaemon>>,
+}
+
+impl<'a> Expect<'a> {
+    pub fn after(steps: impl IntoIterator<Item = &'a Step>) -> Expect<'a> {
+        let mut expect = Expect::default();
+        for step in steps {
+            expect.note(step);
+        }
+        expect
+    }
+
+    fn note(&mut self, step: &'a Step) {
+        use Step::*;
+        match step {
+            AddService { key, service } | SetService { key, to: service, .. } => {
+                self.services.insert(*key, Some(service));
+            }
+            DelService { key, .. } => {
+                self.services.insert(*key, None);
+                self.servers.retain(|(service, _), _| service != key);
+            }
+            AddServer { service, key, server } | SetServer { service, key, to: server, .. } => {
+                self.servers.insert((*service, *key), Some(server));
+            }
+            DelServer { service, key, .. } => {
+                self.servers.insert((*service, *key), None);
+            }
+            AddMark { selector, entry } | SetMark { selector, to: entry, .. } => {
+                self.marks.insert(selector, Some(entry));
+            }
+            DelMark { selector, .. } => {
+                self.marks.insert(selector, None);
+            }
+            AddVip { key, vip } | SetVip { key, to: vip, .. } => {
+                self.vips.insert(key, Some(*vip));
+            }
+            DelVip { key, .. } => {
+                self.vips.insert(key, None);
+            }
+            SetSysctl { name, to, .. } => {
+                self.sysctls.insert(name, to);
+            }
+            SetTimeouts { to, .. } => self.timeouts = Some(*to),
+            StartSync { role, daemon } => {
+                self.syncs.insert(*role, Some(daemon));
+            }
+            StopSync { role, .. } => {
+                self.syncs.insert(*role, None);
+            }
+        }
+    }
+
+    /// What has to be read to compare.
+    pub fn want(&self) -> Want {
+        let of_servers = self.servers.keys().map(|(service, _)| *service);
+        let keys: std::collections::BTreeSet<_> = self.services.keys().copied().chain(of_servers).collect();
+        Want {
+            services: if keys.is_empty() { Services::None } else { Services::Only(keys) },
+            marks: !self.marks.is_empty(),
+            vips: !self.vips.is_empty(),
+            host: self.timeouts.is_some() || !self.syncs.is_empty(),
+            sysctls: self.sysctls.keys().map(|name| (*name).clone()).collect(),
+        }
+    }
+
+    /// What is not as it should be, one line each; empty when all is well.
+    pub fn misses(&self, seen: &Snapshot) -> Vec<String> {
+        let state = &seen.state;
+        let mut out = Vec::new();
+        for (key, want) in &self.services {
+            let have = state.services.get(key).map(|entry| &entry.service);
+            compare(&mut out, format_args!("service {key}"), *want, have);
+        }
+        for ((service, key), want) in &self.servers {
+            compare(&mut out, format_args!("server {service} {key}"), *want, state.server(service, key));
+        }
+        for (selector, want) in &self.marks {
+            let want = want.map(|entry| entry.mark);
+            let have = state.marks.get(selector).map(|entry| entry.mark);
+            compare(&mut out, format_args!("mark for {selector}"), want, have);
+        }
+        for (key, want) in &self.vips {
+            // Kernels before 5.18 do not keep the tag, so only presence counts.
+            let want = want.map(|_| "there");
+            compare(&mut out, format_args!("vip {key}"), want, state.vips.get(key).map(|_| "there"));
+        }
+        for (name, want) in &self.sysctls {
+            let have = state.sysctls.get(name).map(String::as_str);
+            compare(&mut out, format_args!("sysctl {name}"), Some(*want), have);
+        }
+        if let Some(want) = self.timeouts {
+            compare(&mut out, format_args!("timeouts"), Some(want), Some(state.timeouts));
+        }
+        for (role, want) in &self.syncs {
+            compare(&mut out, format_args!("sync {role}"), *want, state.syncs.get(role));
+        }
+        out
+    }
+}
+
+fn compare<T: PartialEq + std::fmt::Display>(
+    out: &mut Vec<String>,
+    what: std::fmt::Arguments<'_>,
+    want: Option<T>,
+    have: Option<T>,
+) {
+    if want == have {
+        return;
+    }
+    out.push(match (want, have) {
+        (Some(want), Some(have)) => format!("{what} is {have}, not {want}"),
+        (Some(want), None) => format!("{what} is missing, not {want}"),
+        (None, Some(have)) => format!("{what} is still there: {have}"),
+        (None, None) => return,
+    });
+}

@@ -1,0 +1,28 @@
+//! What a run writes down before it changes anything.
+
+use super::Plan;
+use crate::error::Result;
+
+/// Where the plan of a run is kept while it is carried out. If the run is killed, the next one finds it there
+/// and knows which objects may be half made.
+pub trait Journal {
+    /// Called before the first message is sent; an error here means that nothing is sent.
+    fn begin(&mut self, plan: &Plan) -> Result<()>;
+
+    /// Called when the changes are verified, or taken back and verified.
+    fn end(&mut self) -> Result<()>;
+}
+
+/// For plans without a file: tests, benchmarks, an expression that is over before anyone could ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoJournal;
+
+impl Journal for NoJournal {
+    fn begin(&mut self, _: &Plan) -> Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
+}

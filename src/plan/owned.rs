@@ -1,0 +1,118 @@
+//! What a policy owns, and what was there before it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Step;
+use crate::model::{
+    MarkEntry, MarkSelector, ServiceEntry, ServiceKey, State, SyncDaemon, SyncRole, SysctlName, Timeouts,
+    Vip, VipKey,
+};
+
+/// The part of the machine that one policy made, each thing with what stood there before (`None`: nothing).
+///
+/// IPVS has no comment field, so this is kept in the policy's state file; it dies with the reboot, as the table
+/// does. `without` is the machine as if the policy had never started: what `stop` goes back to, and what a
+/// second `start` is planned from, so that it finds nothing to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Owned {
+    #[serde(with = "crate::model::pairs")]
+    pub services: BTreeMap<ServiceKey, Option<ServiceEntry>>,
+    #[serde(with = "crate::model::pairs")]
+    pub marks: BTreeMap<MarkSelector, Option<MarkEntry>>,
+    #[serde(with = "crate::model::pairs")]
+    pub vips: BTreeMap<VipKey, Option<Vip>>,
+    pub sysctls: BTreeMap<SysctlName, String>,
+    pub timeouts: Option<Timeouts>,
+    pub syncs: BTreeMap<SyncRole, Option<SyncDaemon>>,
+}
+
+impl Owned {
+    pub fn is_empty(&self) -> bool {
+        *self == Owned::default()
+    }
+
+    /// What `desired` adds to `base` or changes in it.
+    pub fn between(base: &State, desired: &State) -> Owned {
+        Owned {
+            services: changed(&base.services, &desired.services),
+            marks: changed(&base.marks, &desired.marks),
+            vips: changed(&base.vips, &desired.vips),
+            sysctls: changed(&base.sysctls, &desired.sysctls)
+                .into_iter()
+                .filter_map(|(name, before)| Some((name, before?)))
+                .collect(),
+            timeouts: (base.timeouts != desired.timeouts).then_some(base.timeouts),
+            syncs: changed(&base.syncs, &desired.syncs),
+        }
+    }
+
+    /// The state as it would be had the policy never started.
+    pub fn without(&self, state: &State) -> State {
+        let mut out = state.clone();
+        restore(&mut out.services, &self.services);
+        restore(&mut out.marks, &self.marks);
+        restore(&mut out.vips, &self.vips);
+        for (name, before) in &self.sysctls {
+            // Only where it was read: what is not known here cannot be changed here.
+            if let Some(value) = out.sysctls.get_mut(name) {
+                value.clone_from(before);
+            }
+        }
+        if let Some(before) = self.timeouts {
+            out.timeouts = before;
+        }
+        restore(&mut out.syncs, &self.syncs);
+        out
+    }
+
+    /// Adds what an interrupted run may have made: whatever its journal says it was going to.
+    pub fn absorb<'a>(&mut self, steps: impl IntoIterator<Item = &'a Step>) {
+        use Step::*;
+        for step in steps {
+            match step.clone() {
+                AddService { key, .. } => {
+                    self.services.entry(key).or_insert(None);
+                }
+                AddMark { selector, .. } => {
+                    self.marks.entry(selector).or_insert(None);
+                }
+                AddVip { key, .. } => {
+                    self.vips.entry(key).or_insert(None);
+                }
+                SetSysctl { name, from, .. } => {
+                    self.sysctls.entry(name).or_insert(from);
+                }
+                SetTimeouts { from, .. } => {
+                    self.timeouts.get_or_insert(from);
+                }
+                StartSync { role, .. } => {
+                    self.syncs.entry(role).or_insert(None);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn changed<K: Ord + Clone, V: Clone + PartialEq>(
+    base: &BTreeMap<K, V>,
+    desired: &BTreeMap<K, V>,
+) -> BTreeMap<K, Option<V>> {
+    desired
+        .iter()
+        .filter(|(key, value)| base.get(key) != Some(value))
+        .map(|(key, _)| (key.clone(), base.get(key).cloned()))
+        .collect()
+}
+
+fn restore<K: Ord + Clone, V: Clone>(now: &mut BTreeMap<K, V>, before: &BTreeMap<K, Option<V>>) {
+    for (key, value) in before {
+        match value {
+            Some(value) => now.insert(key.clone(), value.clone()),
+            None => now.remove(key),
+        };
+    }
+}
