@@ -184,6 +184,13 @@ fn show_server(server: &Server) -> String {
     text
 }
 
+/// Steps in the table's notation, separated by " ; " or line ends.
+#[allow(dead_code, reason = "each test crate that shares this file uses its own part")]
+pub fn steps(text: &str) -> Vec<Step> {
+    let items = text.split(['\n', ';']).map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| parse(0, item)).collect()
+}
+
 fn parse(line: usize, item: &str) -> Step {
     let words: Vec<&str> = item.split_whitespace().collect();
     let bad = || -> ! { panic!("table.txt:{line}: cannot read '{item}'") };
