@@ -51,13 +51,14 @@ impl Apt {
         command
     }
 
-    /// The package that `meta` stands for, e.g. `linux-image-6.1.0-56-amd64`.
-    pub fn dependency(&self, meta: &str) -> Result<String> {
+    /// The package that `meta` stands for, e.g. `linux-image-6.1.0-56-amd64` for `linux-image-amd64`.
+    pub fn dependency(&self, meta: &str, prefix: &str) -> Result<String> {
         let text = output(self.command("apt-cache").args(["depends", meta]))?;
         text.lines()
-            .find_map(|l| l.trim().strip_prefix("Depends: "))
+            .filter_map(|l| l.trim().strip_prefix("Depends: "))
+            .find(|name| name.starts_with(prefix))
             .map(str::to_owned)
-            .ok_or_else(|| format!("{meta} depends on nothing in {}", self.dir.display()))
+            .ok_or_else(|| format!("{meta} depends on no {prefix}*:\n{text}"))
     }
 
     pub fn download(&self, package: &str) -> Result<PathBuf> {
@@ -87,6 +88,7 @@ fn sources(suite: Option<&str>) -> Result<String> {
         targets = own_targets()?;
     }
     let codename = os_release("VERSION_CODENAME")?;
+    let suite = suite.filter(|s| *s != codename);
     let signed = if Path::new(KEYRING).exists() {
         format!(" [signed-by={KEYRING}]")
     } else {

@@ -1,6 +1,6 @@
 //! The kernel to boot: a Debian package, unpacked and reduced to what the tests use. Nothing of it is installed.
 
-use crate::{Context, Result, apt::Apt, output, paths};
+use crate::{Context, Result, apt::Apt, output, paths, vmlinux};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -49,7 +49,7 @@ pub fn get(name: &str) -> Result<Kernel> {
     let version = fs::read_to_string(dir.join("version")).context("version")?;
     Ok(Kernel {
         version: version.trim().to_owned(),
-        image: dir.join("vmlinuz"),
+        image: dir.join("vmlinux"),
         tree: dir.join("tree"),
     })
 }
@@ -67,7 +67,7 @@ fn fetch(name: &str, dir: &Path) -> Result<()> {
         None => Some(name),
     };
     let apt = Apt::for_suite(suite)?;
-    let package = apt.dependency("linux-image-amd64")?;
+    let package = apt.dependency("linux-image-amd64", "linux-image-")?;
     let deb = apt.download(&package)?;
     let full = dir.join("package");
     fs::create_dir_all(&full).context(full.display())?;
@@ -81,7 +81,10 @@ fn fetch(name: &str, dir: &Path) -> Result<()> {
         .ok_or_else(|| format!("{package} has no lib/modules"))?;
     let version = only_entry(&modules)?;
     let boot = full.join("boot").join(format!("vmlinuz-{version}"));
-    fs::copy(&boot, dir.join("vmlinuz")).context(boot.display())?;
+    let image = dir.join("vmlinux");
+    if !vmlinux::extract(&boot, &image)? {
+        fs::copy(&boot, &image).context(boot.display())?;
+    }
 
     reduce(&modules, &version, &dir.join("tree"))?;
     fs::remove_dir_all(&full).context(full.display())?;

@@ -17,6 +17,7 @@ mod paths;
 mod qemu;
 mod state;
 mod supervise;
+mod vmlinux;
 mod wire;
 
 use std::process::ExitCode;
