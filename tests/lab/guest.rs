@@ -10,6 +10,7 @@ use nix::{
 use std::{
     fs,
     io::Write,
+    os::unix::fs::symlink,
     path::Path,
     process::{Command, Stdio},
 };
@@ -49,8 +50,18 @@ fn start() -> Result<u32> {
         ("/proc/sys/kernel/printk", "3"),
         // Every test process makes several.
         ("/proc/sys/user/max_net_namespaces", "10000"),
+        // Otherwise loading a tunnel module in one test gives a device to every namespace of all the others.
+        ("/proc/sys/net/core/fb_tunnels_only_for_init_net", "2"),
     ] {
         fs::write(file, text).context(file)?;
+    }
+    for (link, target) in [
+        ("/dev/fd", "/proc/self/fd"),
+        ("/dev/stdin", "/proc/self/fd/0"),
+        ("/dev/stdout", "/proc/self/fd/1"),
+        ("/dev/stderr", "/proc/self/fd/2"),
+    ] {
+        symlink(target, link).context(link)?;
     }
     // SAFETY: PID 1 has no other thread yet.
     unsafe { std::env::set_var("PATH", PATH) };
