@@ -1,3 +1,3 @@
 //! The real machine.
 
-mod ipvs;
+pub mod ipvs;
