@@ -1,1 +1,3 @@
-//! view
+//! For eyes and pipes.
+
+pub mod nft;
