@@ -10,11 +10,7 @@
 //!
 //! After `.segment("back")` hosts stand on another bridge; `.join(…)` gives a host an interface there (`eth1`).
 
-use super::{
-    Host, Namespace, isolate,
-    host::with_prefix,
-    rt::Rt,
-};
+use super::{Host, Namespace, host::with_prefix, isolate, rt::Rt};
 use std::{fs, io};
 
 #[derive(Default)]
