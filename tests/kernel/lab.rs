@@ -29,9 +29,7 @@ fn web() -> Net {
 
 /// One service for mark 3 with both servers, weights 1, direct routing.
 fn service(net: &Net, options: &str) {
-    let rules = format!(
-        "-A -f 3 {options}\n-a -f 3 -r 10.0.0.107 -g -w 1\n-a -f 3 -r 10.0.0.109 -g -w 1\n"
-    );
+    let rules = format!("-A -f 3 {options}\n-a -f 3 -r 10.0.0.107 -g -w 1\n-a -f 3 -r 10.0.0.109 -g -w 1\n");
     net.director().cmd("ipvsadm -R").stdin(rules).run();
 }
 
@@ -81,10 +79,7 @@ fn persistence_over_the_mark_keeps_http_and_https_together() {
     let templates: Vec<_> = conns.iter().filter(|c| c.is_template()).collect();
     assert_eq!(templates.len(), 3, "one for each client: {conns:#?}");
     for template in templates {
-        assert_eq!(
-            (template.protocol.as_str(), template.mark()),
-            ("IP", Some(3))
-        );
+        assert_eq!((template.protocol.as_str(), template.mark()), ("IP", Some(3)));
         assert!(template.expires > 500, "{template:?}");
     }
 }
@@ -107,26 +102,11 @@ fn nat_through_two_segments() {
     let rules = "-A -t 10.0.0.99:8080 -s rr\n-a -t 10.0.0.99:8080 -r 192.168.0.107:80 -m\n\
         -A -t [fd00::99]:8443 -s rr\n-a -t [fd00::99]:8443 -r [fd01::107]:443 -m\n";
     net.director().cmd("ipvsadm -R").stdin(rules).run();
-    let answer = net
-        .client("c1")
-        .get("http://10.0.0.99:8080/x")
-        .expect("IPv4");
-    assert_eq!(
-        (answer.server.as_str(), answer.port, answer.path.as_str()),
-        ("rs1", 80, "/x")
-    );
-    assert_eq!(
-        answer.client.map(|c| c.ip().to_string()).as_deref(),
-        Some("10.0.0.11")
-    );
-    let answer = net
-        .client("c1")
-        .get("https://[fd00::99]:8443/")
-        .expect("IPv6");
-    assert_eq!(
-        (answer.server.as_str(), answer.scheme.as_str()),
-        ("rs1", "https")
-    );
+    let answer = net.client("c1").get("http://10.0.0.99:8080/x").expect("IPv4");
+    assert_eq!((answer.server.as_str(), answer.port, answer.path.as_str()), ("rs1", 80, "/x"));
+    assert_eq!(answer.client.map(|c| c.ip().to_string()).as_deref(), Some("10.0.0.11"));
+    let answer = net.client("c1").get("https://[fd00::99]:8443/").expect("IPv6");
+    assert_eq!((answer.server.as_str(), answer.scheme.as_str()), ("rs1", "https"));
 }
 
 #[test]
@@ -139,8 +119,7 @@ fn tunnel_and_datagrams() {
         .build();
     net.director().vip("10.0.0.99");
     net.server("rs1").tunnel("10.0.0.99");
-    net.server("rs1")
-        .udp("10.0.0.99:53".parse().expect("an address"));
+    net.server("rs1").udp("10.0.0.99:53".parse().expect("an address"));
     let rules = "-A -t 10.0.0.99:80 -s rr\n-a -t 10.0.0.99:80 -r 10.0.0.107:80 -i\n\
         -A -u 10.0.0.99:53 -s rr\n-a -u 10.0.0.99:53 -r 10.0.0.107:53 -i\n";
     net.director().cmd("ipvsadm -R").stdin(rules).run();
@@ -182,10 +161,7 @@ fn a_snapshot_sees_a_change_and_its_undoing() {
     service(&net, "-s rr");
     director.add_address("eth0", "10.0.0.98");
     let during = director.snapshot_text();
-    assert!(
-        during.contains("-a -f 3 -r 10.0.0.109:0 -g -w 1"),
-        "{during}"
-    );
+    assert!(during.contains("-a -f 3 -r 10.0.0.109:0 -g -w 1"), "{during}");
     assert!(during.contains("10.0.0.98/32"), "{during}");
     director.run("ipvsadm -C");
     director.remove_address("eth0", "10.0.0.98");
@@ -196,8 +172,6 @@ fn a_snapshot_sees_a_change_and_its_undoing() {
 fn namespaces_have_the_names_that_ip_netns_knows() {
     needs!(ipvs);
     let net = web();
-    let addresses = net
-        .director()
-        .run("ip netns exec rs1 ip -brief addr show eth0");
+    let addresses = net.director().run("ip netns exec rs1 ip -brief addr show eth0");
     assert!(addresses.contains("10.0.0.107/24"), "{addresses}");
 }

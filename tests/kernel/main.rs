@@ -3,4 +3,9 @@
 #[macro_use]
 mod support;
 
+mod conformance;
+mod cycle;
 mod lab;
+mod site;
+mod trouble;
+mod web;

@@ -34,11 +34,7 @@ const MODULES: &[&str] = &[
 ];
 
 /// What is built in: modprobe must not miss it.
-const LISTS: [&str; 3] = [
-    "modules.builtin",
-    "modules.builtin.modinfo",
-    "modules.order",
-];
+const LISTS: [&str; 3] = ["modules.builtin", "modules.builtin.modinfo", "modules.order"];
 
 pub struct Kernel {
     pub version: String,
@@ -71,9 +67,7 @@ fn fetch(name: &str, dir: &Path) -> Result<()> {
     };
     let apt = Apt::for_suite(suite)?;
     let image = apt.dependencies("linux-image-amd64", "linux-image-")?;
-    let image = image
-        .first()
-        .ok_or("linux-image-amd64 depends on no kernel")?;
+    let image = image.first().ok_or("linux-image-amd64 depends on no kernel")?;
     let mut packages = vec![image.clone()];
     // Since 7.x the image is only a frame around these.
     for part in ["linux-base-", "linux-binary-", "linux-modules-"] {
@@ -100,10 +94,8 @@ fn fetch(name: &str, dir: &Path) -> Result<()> {
         full.join("usr/boot").join(format!("vmlinuz-{version}")),
         modules.join(&version).join("vmlinuz"),
     ];
-    let boot = boot
-        .iter()
-        .find(|path| path.exists())
-        .ok_or_else(|| format!("{packages:?} have no vmlinuz"))?;
+    let boot =
+        boot.iter().find(|path| path.exists()).ok_or_else(|| format!("{packages:?} have no vmlinuz"))?;
     let vmlinux = dir.join("vmlinux");
     if !vmlinux::extract(boot, &vmlinux)? {
         fs::copy(boot, &vmlinux).context(boot.display())?;

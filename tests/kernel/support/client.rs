@@ -75,10 +75,7 @@ impl<'a> Url<'a> {
 pub fn get(from: &Namespace, url: &str, limit: Duration) -> Result<Answer, Failure> {
     let url = Url::parse(url).unwrap_or_else(|| panic!("{url} is not a URL with an address"));
     let mut stream = connect(from, url.address, limit)?;
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        url.path, url.host
-    );
+    let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.path, url.host);
     let text = if url.tls {
         let name = ServerName::IpAddress(url.address.ip().into());
         let session = ClientConnection::new(trusting(), name).map_err(io::Error::other)?;

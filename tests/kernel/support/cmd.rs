@@ -83,10 +83,7 @@ impl Cmd {
                     child.kill().ok();
                     child.wait().ok();
                     let (stdout, stderr) = (stdout.join(), stderr.join());
-                    panic!(
-                        "{:?} ran for {:?}\n{stdout:?}\n{stderr:?}",
-                        self.argv, self.limit
-                    );
+                    panic!("{:?} ran for {:?}\n{stdout:?}\n{stderr:?}", self.argv, self.limit);
                 }
                 None => thread::sleep(Duration::from_millis(3)),
             }
@@ -94,9 +91,7 @@ impl Cmd {
         use std::os::unix::process::ExitStatusExt;
         Output {
             argv: self.argv,
-            code: status
-                .code()
-                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
             stdout: stdout.join().expect("reader"),
             stderr: stderr.join().expect("reader"),
         }

@@ -1,8 +1,7 @@
 //! One machine of a topology: a network namespace, and on real servers the services.
 
 use super::{
-    Answer, Cmd, Conn, Failure, Namespace, Output, client, cmd, conns, rt::Rt, serve::Server,
-    snapshot,
+    Answer, Cmd, Conn, Failure, Namespace, Output, client, cmd, conns, rt::Rt, serve::Server, snapshot,
 };
 use netlink_packet_route::link::InfoKind;
 use std::{

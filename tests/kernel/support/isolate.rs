@@ -24,13 +24,7 @@ pub fn isolate() -> io::Result<()> {
     for dir in PRIVATE {
         fs::create_dir_all(dir)?;
         let options = Some("mode=755");
-        mount(
-            Some("tmpfs"),
-            *dir,
-            Some("tmpfs"),
-            MsFlags::empty(),
-            options,
-        )?;
+        mount(Some("tmpfs"), *dir, Some("tmpfs"), MsFlags::empty(), options)?;
     }
     fs::create_dir("/run/netns")?;
     fresh_sys()?;
@@ -41,12 +35,6 @@ pub fn isolate() -> io::Result<()> {
 
 /// `/sys/class/net` shows the network namespace of whoever mounted it.
 pub fn fresh_sys() -> io::Result<()> {
-    mount(
-        Some("sysfs"),
-        "/sys",
-        Some("sysfs"),
-        MsFlags::empty(),
-        None::<&str>,
-    )?;
+    mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), None::<&str>)?;
     Ok(())
 }

@@ -29,13 +29,7 @@ impl Namespace {
         let file = apart(|| -> io::Result<File> {
             unshare(CloneFlags::CLONE_NEWNET)?;
             let own = "/proc/thread-self/ns/net";
-            mount(
-                Some(own),
-                &path,
-                None::<&str>,
-                MsFlags::MS_BIND,
-                None::<&str>,
-            )?;
+            mount(Some(own), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
             Rt::open()?.up("lo")?;
             File::open(&path)
         })?;

@@ -2,19 +2,13 @@
 //! one.
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
-    NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
-    link::{
-        InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-    },
-    route::{
-        RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
-        RouteType,
-    },
+    link::{InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage},
+    route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::net::if_::if_nametoindex;
@@ -36,10 +30,7 @@ impl Rt {
     pub fn open() -> io::Result<Self> {
         let socket = Socket::new(NETLINK_ROUTE)?;
         socket.connect(&SocketAddr::new(0, 0))?;
-        Ok(Self {
-            socket,
-            sequence: 0,
-        })
+        Ok(Self { socket, sequence: 0 })
     }
 
     fn ask(&mut self, what: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
@@ -52,8 +43,7 @@ impl Rt {
         message.serialize(&mut bytes);
         self.socket.send(&bytes, 0)?;
         let (bytes, _) = self.socket.recv_from_full()?;
-        let reply =
-            NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes).map_err(io::Error::other)?;
+        let reply = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&bytes).map_err(io::Error::other)?;
         match reply.payload {
             NetlinkPayload::Error(e) if e.code.is_some() => Err(e.to_io()),
             NetlinkPayload::Error(_) => Ok(()),
@@ -92,14 +82,12 @@ impl Rt {
     ) -> io::Result<()> {
         let mut far = LinkMessage::default();
         far.header.index = device.1;
-        far.attributes
-            .push(LinkAttribute::IfName(device.0.to_owned()));
+        far.attributes.push(LinkAttribute::IfName(device.0.to_owned()));
         far.attributes.push(LinkAttribute::NetNsFd(to.as_raw_fd()));
         let mut near = LinkMessage::default();
         near.header.index = port.1;
         raise(&mut near);
-        near.attributes
-            .push(LinkAttribute::IfName(port.0.to_owned()));
+        near.attributes.push(LinkAttribute::IfName(port.0.to_owned()));
         near.attributes.push(LinkAttribute::Controller(bridge));
         near.attributes.push(LinkAttribute::LinkInfo(vec![
             LinkInfo::Kind(InfoKind::Veth),
@@ -113,8 +101,7 @@ impl Rt {
         let mut link = LinkMessage::default();
         raise(&mut link);
         link.attributes.push(LinkAttribute::IfName(name.to_owned()));
-        link.attributes
-            .push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
+        link.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
         self.ask(RouteNetlinkMessage::NewLink(link), NEW)
     }
 
@@ -152,10 +139,7 @@ impl Rt {
         route.header.kind = RouteType::Unicast;
         let via = RouteAttribute::Gateway(RouteAddress::from(gateway));
         route.attributes.push(via);
-        self.ask(
-            RouteNetlinkMessage::NewRoute(route),
-            NLM_F_CREATE | NLM_F_REPLACE,
-        )
+        self.ask(RouteNetlinkMessage::NewRoute(route), NLM_F_CREATE | NLM_F_REPLACE)
     }
 }
 

@@ -54,11 +54,7 @@ impl Server {
 
     /// Opens all ports; again after `down`.
     pub fn up(&self) {
-        for (port, service) in [
-            (80, Service::Http),
-            (443, Service::Https),
-            (7, Service::Echo),
-        ] {
+        for (port, service) in [(80, Service::Http), (443, Service::Https), (7, Service::Echo)] {
             let listener = self
                 .namespace
                 .inside(|| TcpListener::bind(("::", port)))
@@ -100,12 +96,7 @@ impl Server {
         let socket = self
             .namespace
             .inside(|| UdpSocket::bind(address))
-            .unwrap_or_else(|e| {
-                panic!(
-                    "{} cannot listen on UDP {address}: {e}",
-                    self.namespace.name
-                )
-            });
+            .unwrap_or_else(|e| panic!("{} cannot listen on UDP {address}: {e}", self.namespace.name));
         let pause = Some(Duration::from_millis(100));
         socket.set_read_timeout(pause).expect("a timeout");
         let stop = Arc::new(AtomicBool::new(false));
@@ -118,8 +109,7 @@ impl Server {
                 };
                 let port = address.port();
                 let mut answer =
-                    format!("name={name} client={from} port={port} scheme=udp path=/\n")
-                        .into_bytes();
+                    format!("name={name} client={from} port={port} scheme=udp path=/\n").into_bytes();
                 answer.extend(&buffer[..count]);
                 socket.send_to(&answer, from).ok();
             }
@@ -166,9 +156,7 @@ fn answer<S: Read + Write>(
         line.clear();
     }
     let path = request.split(' ').nth(1).unwrap_or("/");
-    thread::sleep(Duration::from_millis(
-        behaviour.delay_ms.load(Ordering::Relaxed),
-    ));
+    thread::sleep(Duration::from_millis(behaviour.delay_ms.load(Ordering::Relaxed)));
     let port = if scheme == "http" { 80 } else { 443 };
     let body = format!("name={} client={from} port={port} scheme={scheme} path={path}\n", behaviour.name);
     let status = behaviour.status.load(Ordering::Relaxed);
@@ -184,12 +172,7 @@ fn answer<S: Read + Write>(
 
 fn answer_tls(stream: TcpStream, from: SocketAddr, behaviour: &Behaviour) -> io::Result<()> {
     let connection = ServerConnection::new(identity()).map_err(io::Error::other)?;
-    let mut stream = answer(
-        StreamOwned::new(connection, stream),
-        "https",
-        from,
-        behaviour,
-    )?;
+    let mut stream = answer(StreamOwned::new(connection, stream), "https", from, behaviour)?;
     stream.conn.send_close_notify();
     stream.flush()
 }

@@ -32,11 +32,7 @@ fn normal(line: &str) -> String {
     let mut words: Vec<&str> = line.split(' ').collect();
     for at in 1..words.len() {
         let number = words[at].trim_end_matches("sec").parse::<u64>().is_ok();
-        if number
-            && matches!(
-                words[at - 1],
-                "packets" | "bytes" | "valid_lft" | "preferred_lft" | "expires"
-            )
+        if number && matches!(words[at - 1], "packets" | "bytes" | "valid_lft" | "preferred_lft" | "expires")
         {
             words[at] = "N";
         }
@@ -57,22 +53,13 @@ fn sysctls() -> String {
         add(&entry.path());
     }
     for interface in entries("/proc/sys/net/ipv4/conf") {
-        for name in [
-            "arp_ignore",
-            "arp_announce",
-            "rp_filter",
-            "accept_local",
-            "forwarding",
-            "send_redirects",
-        ] {
+        for name in
+            ["arp_ignore", "arp_announce", "rp_filter", "accept_local", "forwarding", "send_redirects"]
+        {
             add(&interface.path().join(name));
         }
     }
-    for file in [
-        "ipv4/ip_forward",
-        "ipv4/ip_nonlocal_bind",
-        "ipv6/conf/all/forwarding",
-    ] {
+    for file in ["ipv4/ip_forward", "ipv4/ip_nonlocal_bind", "ipv6/conf/all/forwarding"] {
         add(&Path::new("/proc/sys/net").join(file));
     }
     lines.sort();
