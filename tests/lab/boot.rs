@@ -113,6 +113,13 @@ pub fn stop(args: &[&str]) -> Result<ExitCode> {
 fn end(lab: &State) -> Result<()> {
     let pid = i32::try_from(lab.pid).context("pid")?;
     kill(Pid::from_raw(pid), Signal::SIGTERM).context("ending the lab")?;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while lab.alive() {
+        if Instant::now() > deadline {
+            return Err(format!("the lab's supervisor, process {pid}, does not end"));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
     state::forget();
     Ok(())
 }
