@@ -3,8 +3,7 @@
 #[macro_use]
 mod support;
 
-mod conformance;
-mod cycle;
+mod ipvs;
 mod lab;
 mod site;
 mod trouble;

@@ -1,6 +1,6 @@
 //! Questions and answers over the socket: many requests in one datagram, and dumps.
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_core::{Emitable, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_NOOP, NetlinkHeader};
 use nix::errno::Errno;
 
 use super::attr::Malformed;
@@ -36,23 +36,28 @@ impl GenlSocket {
     /// Sends all of `requests` (at most [`GenlSocket::window`], none of them a dump) at once and collects one verdict
     /// for each. `take` gets the answers that are data, with the index of their request.
     ///
-    /// Only the last request asks for an acknowledgement: the kernel reports failures in any case, handles messages
-    /// in order and queues answers in order, so the last verdict ends the list. `Err` means nothing was sent.
-    pub fn exchange<'m>(
+    /// The kernel reports failures in any case, and handles messages and queues answers in order. So no request asks
+    /// for an acknowledgement; an empty message behind them does, and its answer ends the list. (It is not the last
+    /// request that asks, because a handler that returns EINTR is never answered: `netlink_rcv_skb`, af_netlink.c.
+    /// Stopping a sync daemon that has not run yet does that, and has stopped it.) `Err` means nothing was sent.
+    pub fn exchange(
         &mut self,
-        requests: &[Request<'m>],
+        requests: &[Request<'_>],
         mut take: impl FnMut(usize, &Message<'_>) -> Result<(), Malformed>,
     ) -> std::result::Result<Vec<Verdict>, Errno> {
-        let Some(last) = requests.len().checked_sub(1) else { return Ok(Vec::new()) };
-        let first = self.sequences(requests.len());
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first = self.sequences(requests.len() + 1);
         let mut outbox = std::mem::take(&mut self.outbox);
         let mut scratch = std::mem::take(&mut self.scratch);
         outbox.clear();
-        for (index, request) in requests.iter().enumerate() {
-            let ack = if index == last { NLM_F_ACK } else { 0 };
-            let sequence = first.wrapping_add(index as u32);
-            request.message(&mut scratch).append(&mut outbox, self.family, NLM_F_REQUEST | ack, sequence);
+        let mut sequence = first;
+        for request in requests {
+            request.message(&mut scratch).append(&mut outbox, self.family, NLM_F_REQUEST, sequence);
+            sequence = sequence.wrapping_add(1);
         }
+        put_end(&mut outbox, sequence);
         let sent = self.send(&outbox);
         (self.outbox, self.scratch) = (outbox, scratch);
         sent?;
@@ -76,10 +81,10 @@ impl GenlSocket {
                     break;
                 };
                 let index = frame.sequence.wrapping_sub(first) as usize;
+                ended |= index == requests.len();
                 let Some(slot) = verdicts.get_mut(index) else { continue };
                 match frame.body {
-                    Body::Verdict { errno: 0, .. } => {}
-                    Body::Verdict { errno, text } => {
+                    Body::Verdict { errno, text } if errno != 0 => {
                         *slot = Some(Verdict::Failed { errno, text: text.map(str::to_string) });
                     }
                     Body::Data(payload) => {
@@ -88,11 +93,9 @@ impl GenlSocket {
                             *slot =
                                 Some(Verdict::Failed { errno: libc::EBADMSG, text: Some(error.to_string()) });
                         }
-                        continue;
                     }
-                    Body::Done { .. } | Body::Noop => continue,
+                    Body::Verdict { .. } | Body::Done { .. } | Body::Noop => {}
                 }
-                ended |= index == last;
             }
         }
         let silent = if complete && ended { Verdict::Done } else { Verdict::Unknown };
@@ -186,4 +189,16 @@ impl GenlSocket {
             dumped.parts += usize::from(entries);
         }
     }
+}
+
+/// Appends a message that does nothing and is acknowledged.
+fn put_end(out: &mut Vec<u8>, sequence: u32) {
+    let mut header = NetlinkHeader::default();
+    header.message_type = NLMSG_NOOP;
+    header.flags = NLM_F_REQUEST | NLM_F_ACK;
+    header.sequence_number = sequence;
+    header.length = header.buffer_len() as u32;
+    let start = out.len();
+    out.resize(start + header.buffer_len(), 0);
+    header.emit(out.get_mut(start..).unwrap_or_default());
 }

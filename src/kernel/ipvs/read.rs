@@ -1,17 +1,23 @@
 //! Reading what exists.
 //!
 //! The kernel has no transaction for readers: a dump that needs several datagrams resumes by index, so that an entry
-//! added or deleted meanwhile makes it skip or repeat another, and nothing says so. Therefore: services are listed
-//! before and after their servers are read, and both lists must be equal; a server list that came in more than one
-//! datagram is read again until two readings are equal. One datagram is one hold of the kernel's lock and needs no
-//! second look. Three tries, then the last reading is taken and a note says so.
+//! added or deleted meanwhile makes it skip or repeat another, and nothing says so. Kernels with one table for all
+//! network namespaces (6.1) even count the services of the others. Therefore:
+//!
+//! - Services are dumped until two dumps in a row are equal. On a machine so busy that this does not come about, each
+//!   service seen in any of the dumps is asked for by itself, which is exact.
+//! - They are listed once more when their servers have been read, and nothing may have changed.
+//! - A server list that came in more than one datagram is read again until two readings are equal. One datagram is
+//!   one hold of the kernel's lock and needs no second look.
+//!
+//! Three tries, then the last reading is taken and a note says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ipvs;
 use super::attr::Malformed;
 use super::convert;
-use super::exchange::Verdict;
+use super::exchange::{Dumped, Verdict};
 use super::message::{Command, Message};
 use super::request::Request;
 use super::socket::{lost, refused};
@@ -27,9 +33,12 @@ const TRIES: usize = 3;
 type ListedService = (ServiceKey, (Service, Stats));
 type ListedServer = (ServerKey, (Server, ServerLive));
 
-/// A sorted list without repetitions, and whether nothing spoke against it.
+/// A sorted list without repetitions.
 struct Listing<T> {
     entries: Vec<T>,
+    /// Datagrams it came in.
+    parts: usize,
+    /// Nothing was repeated.
     steady: bool,
 }
 
@@ -43,11 +52,11 @@ impl Ipvs {
         let mut tries = 1;
         loop {
             let before = self.list_services(want)?;
-            let mut steady = before.steady;
-            let mut entries = Vec::with_capacity(before.entries.len());
-            let mut service_stats = Vec::with_capacity(before.entries.len());
+            let mut steady = true;
+            let mut entries = Vec::with_capacity(before.len());
+            let mut service_stats = Vec::with_capacity(before.len());
             let mut server_lives = Vec::new();
-            for (key, (service, stats)) in before.entries {
+            for (key, (service, stats)) in before {
                 let listing = self.list_servers(&key)?;
                 steady &= listing.steady;
                 let mut servers = Vec::with_capacity(listing.entries.len());
@@ -59,13 +68,12 @@ impl Ipvs {
                 entries.push((key, ServiceEntry { service, servers: BTreeMap::from_iter(servers) }));
             }
             let after = self.list_services(want)?;
-            let same =
-                after.entries.len() == entries.len()
-                    && after.entries.iter().zip(&entries).all(|((key, (service, _)), (old_key, old))| {
-                        key == old_key && *service == old.service
-                    });
-            if (steady && after.steady && same) || tries == TRIES {
-                if !(steady && same) {
+            steady &= after
+                .iter()
+                .map(|(key, (service, _))| (key, service))
+                .eq(entries.iter().map(|(key, entry)| (key, &entry.service)));
+            if steady || tries == TRIES {
+                if !steady {
                     self.notes.push(format!(
                         "services changed during each of {TRIES} readings; the last one may mix before and after"
                     ));
@@ -121,46 +129,61 @@ impl Ipvs {
         found.ok_or_else(|| lost("read", "IPVS version"))
     }
 
-    fn list_services(&mut self, want: &Services) -> Result<Listing<ListedService>> {
-        let mut entries = Vec::new();
-        let mut interrupted = false;
+    fn list_services(&mut self, want: &Services) -> Result<Vec<ListedService>> {
         match want {
-            Services::None => {}
-            Services::All => {
-                let end = self.socket.dump("services", Request::GetService(None), |message| {
-                    entries.push(service_of(message)?);
-                    Ok(())
-                })?;
-                interrupted = end.interrupted;
-            }
-            Services::Only(keys) => {
-                let keys: Vec<&ServiceKey> = keys.iter().collect();
-                for window in keys.chunks(self.socket.window()) {
-                    self.get_services(window, &mut entries)?;
-                }
-            }
+            Services::None => Ok(Vec::new()),
+            Services::All => self.list_all_services(),
+            Services::Only(keys) => self.get_services(keys.iter()),
         }
-        Ok(settle(entries, interrupted))
     }
 
-    /// One GET_SERVICE per key, all in one datagram. ESRCH is "there is none".
-    fn get_services(&mut self, keys: &[&ServiceKey], entries: &mut Vec<ListedService>) -> Result<()> {
-        let requests: Vec<Request<'_>> = keys.iter().map(|key| Request::GetService(Some(key))).collect();
-        let verdicts = self.socket.exchange(&requests, |_, message| {
+    fn list_all_services(&mut self) -> Result<Vec<ListedService>> {
+        let mut last = self.dump_services()?;
+        if last.parts <= 1 && last.steady {
+            return Ok(last.entries);
+        }
+        let mut seen: BTreeSet<ServiceKey> = last.entries.iter().map(|entry| entry.0).collect();
+        for _ in 0..TRIES {
+            let next = self.dump_services()?;
+            if last.steady && next.steady && same_services(&last.entries, &next.entries) {
+                return Ok(next.entries);
+            }
+            seen.extend(next.entries.iter().map(|entry| entry.0));
+            last = next;
+        }
+        self.get_services(seen.iter())
+    }
+
+    fn dump_services(&mut self) -> Result<Listing<ListedService>> {
+        let mut entries = Vec::new();
+        let end = self.socket.dump("services", Request::GetService(None), |message| {
             entries.push(service_of(message)?);
             Ok(())
-        });
-        let verdicts = verdicts.map_err(|errno| refused("read", "services", errno as i32, None))?;
-        for (verdict, key) in verdicts.into_iter().zip(keys) {
-            match verdict {
-                Verdict::Done | Verdict::Failed { errno: libc::ESRCH, .. } => {}
-                Verdict::Failed { errno, text } => {
-                    return Err(refused("read", &format!("service {key}"), errno, text.as_deref()));
+        })?;
+        Ok(settle(entries, end))
+    }
+
+    /// One GET_SERVICE per key, many in a datagram. ESRCH is "there is none".
+    fn get_services<'k>(&mut self, keys: impl Iterator<Item = &'k ServiceKey>) -> Result<Vec<ListedService>> {
+        let requests: Vec<Request<'_>> = keys.map(|key| Request::GetService(Some(key))).collect();
+        let mut entries = Vec::with_capacity(requests.len());
+        for window in requests.chunks(self.socket.window()) {
+            let verdicts = self.socket.exchange(window, |_, message| {
+                entries.push(service_of(message)?);
+                Ok(())
+            });
+            let verdicts = verdicts.map_err(|errno| refused("read", "services", errno as i32, None))?;
+            for verdict in verdicts {
+                match verdict {
+                    Verdict::Done | Verdict::Failed { errno: libc::ESRCH, .. } => {}
+                    Verdict::Failed { errno, text } => {
+                        return Err(refused("read", "services", errno, text.as_deref()));
+                    }
+                    Verdict::Unknown => return Err(lost("read", "services")),
                 }
-                Verdict::Unknown => return Err(lost("read", &format!("service {key}"))),
             }
         }
-        Ok(())
+        Ok(entries)
     }
 
     fn list_servers(&mut self, service: &ServiceKey) -> Result<Listing<ListedServer>> {
@@ -173,18 +196,18 @@ impl Ipvs {
                 entries.push((key, (server, live)));
                 Ok(())
             })?;
-            let listing = settle(entries, end.interrupted);
+            let listing = settle(entries, end);
             let again = last.as_ref().is_some_and(|last| {
                 let config = |entry: &ListedServer| (entry.0, entry.1.0);
                 last.steady && last.entries.iter().map(config).eq(listing.entries.iter().map(config))
             });
-            if listing.steady && (end.parts <= 1 || again) {
+            if listing.steady && (listing.parts <= 1 || again) {
                 return Ok(listing);
             }
             last = Some(listing);
         }
         let entries = last.map(|listing| listing.entries).unwrap_or_default();
-        Ok(Listing { entries, steady: false })
+        Ok(Listing { entries, parts: 0, steady: false })
     }
 }
 
@@ -203,8 +226,13 @@ fn expect(message: &Message<'_>, command: Command) -> Result<(), Malformed> {
     }
 }
 
+fn same_services(a: &[ListedService], b: &[ListedService]) -> bool {
+    let same = |(a, b): (&ListedService, &ListedService)| a.0 == b.0 && a.1.0 == b.1.0;
+    a.len() == b.len() && a.iter().zip(b).all(same)
+}
+
 /// Sorts by key; of a repeated key the later entry stays, and the list is not steady.
-fn settle<K: Ord, V>(mut entries: Vec<(K, V)>, interrupted: bool) -> Listing<(K, V)> {
+fn settle<K: Ord, V>(mut entries: Vec<(K, V)>, end: Dumped) -> Listing<(K, V)> {
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     let found = entries.len();
     entries.dedup_by(|later, kept| {
@@ -214,7 +242,7 @@ fn settle<K: Ord, V>(mut entries: Vec<(K, V)>, interrupted: bool) -> Listing<(K,
         }
         twice
     });
-    Listing { steady: !interrupted && entries.len() == found, entries }
+    Listing { parts: end.parts, steady: !end.interrupted && entries.len() == found, entries }
 }
 
 #[cfg(test)]
@@ -223,10 +251,11 @@ mod tests {
 
     #[test]
     fn repeated_entries_are_told() {
-        let listing = settle(vec![(2, 'a'), (1, 'b'), (2, 'c')], false);
+        let whole = Dumped { parts: 1, interrupted: false };
+        let listing = settle(vec![(2, 'a'), (1, 'b'), (2, 'c')], whole);
         assert_eq!(listing.entries, [(1, 'b'), (2, 'c')]);
         assert!(!listing.steady);
-        assert!(settle(vec![(2, 'a'), (1, 'b')], false).steady);
-        assert!(!settle(vec![(2, 'a')], true).steady);
+        assert!(settle(vec![(2, 'a'), (1, 'b')], whole).steady);
+        assert!(!settle(vec![(2, 'a')], Dumped { interrupted: true, ..whole }).steady);
     }
 }

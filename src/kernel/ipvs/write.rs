@@ -1,5 +1,7 @@
 //! Making changes.
 
+use nix::errno::Errno;
+
 use super::Ipvs;
 use super::exchange::Verdict;
 use super::request::Request;
@@ -14,8 +16,8 @@ impl Ipvs {
     /// failure no further one is sent; what follows the failure within it has been tried by the kernel all the same.
     ///
     /// When the kernel dropped answers (its ENOBUFS, which the size of a datagram is to prevent), steps that may be
-    /// done twice are sent again, each by itself. Of the others nobody knows: they fail with `ENOBUFS`, and whoever
-    /// goes on must read first.
+    /// done twice, and whose service no later step of the datagram is about, are sent again, each by itself. Of the
+    /// others nobody knows: they fail with `ENOBUFS`, and whoever goes on must read first.
     pub fn apply<'s>(&mut self, steps: impl IntoIterator<Item = &'s Step>) -> Vec<Outcome> {
         let steps: Vec<&Step> = steps.into_iter().collect();
         let mut outcomes = Vec::with_capacity(steps.len());
@@ -36,9 +38,15 @@ impl Ipvs {
         };
         match self.socket.exchange(&requests, |_, _| Ok(())) {
             Ok(verdicts) => {
-                for ((verdict, step), request) in verdicts.into_iter().zip(group).zip(&requests) {
-                    let outcome = self.outcome(step, *request, verdict);
-                    outcomes.push(outcome);
+                for (index, verdict) in verdicts.into_iter().enumerate() {
+                    let (Some((step, later)), Some(request)) =
+                        (group.get(index..).and_then(<[_]>::split_first), requests.get(index))
+                    else {
+                        break;
+                    };
+                    let alone = later.iter().all(|other| other.service() != step.service());
+                    let again = (alone && request.is_repeatable()).then_some(*request);
+                    outcomes.push(self.outcome(step, verdict, again));
                 }
             }
             // The datagram was not taken at all: the first step bears the reason.
@@ -49,27 +57,28 @@ impl Ipvs {
         }
     }
 
-    fn outcome(&mut self, step: &Step, request: Request<'_>, verdict: Verdict) -> Outcome {
-        match verdict {
-            Verdict::Done => Outcome::Done,
-            Verdict::Failed { errno, text } => {
+    /// `again`: the request, if it may be sent once more.
+    fn outcome(&mut self, step: &Step, verdict: Verdict, again: Option<Request<'_>>) -> Outcome {
+        match (verdict, again) {
+            (Verdict::Done, _) => Outcome::Done,
+            (Verdict::Failed { errno, text }, _) => {
                 let error = refusal(step, errno);
                 Outcome::Failed(match text {
                     Some(text) => error.note(format!("the kernel says: {text}")),
                     None => error,
                 })
             }
-            Verdict::Unknown => match request.is_repeatable() {
-                true => match self.socket.exchange(&[request], |_, _| Ok(())) {
-                    Ok(verdicts) => match verdicts.into_iter().next() {
-                        Some(Verdict::Unknown) | None => Outcome::Failed(unknown(step)),
-                        Some(verdict) => self.outcome(step, request, verdict),
-                    },
-                    Err(errno) => Outcome::Failed(refusal(step, errno as i32)),
-                },
-                false => Outcome::Failed(unknown(step)),
+            (Verdict::Unknown, Some(request)) => match self.exchange_one(request) {
+                Ok(verdict) => self.outcome(step, verdict, None),
+                Err(errno) => Outcome::Failed(refusal(step, errno as i32)),
             },
+            (Verdict::Unknown, None) => Outcome::Failed(unknown(step)),
         }
+    }
+
+    fn exchange_one(&mut self, request: Request<'_>) -> std::result::Result<Verdict, Errno> {
+        let verdicts = self.socket.exchange(&[request], |_, _| Ok(()))?;
+        Ok(verdicts.into_iter().next().unwrap_or(Verdict::Unknown))
     }
 
     /// Zeroes the counters of one service and its servers, or all.
