@@ -3,6 +3,8 @@
 //! Needs root and nf_tables, not IPVS. Each test works in a network namespace that it makes and that ends with it,
 //! so nothing of the machine is touched and tests can run side by side.
 
+mod addresses;
 mod marks;
+mod settings;
 mod support;
 mod traffic;
