@@ -10,6 +10,10 @@ pub fn in_netns(test: impl FnOnce() + Send) {
         println!("skipped: needs root");
         return;
     }
+    if Command::new("ip").arg("-V").output().is_err() {
+        println!("skipped: no ip program");
+        return;
+    }
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if let Err(errno) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {

@@ -136,7 +136,18 @@ fn counters() {
 fn marks_of(name: &str, work: impl FnOnce()) -> Vec<(u32, u64)> {
     run("nft reset counters table inet count");
     work();
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    // A slow machine may still be delivering.
+    for _ in 0..20 {
+        let moved = moved(name);
+        if !moved.is_empty() {
+            return moved;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    Vec::new()
+}
+
+fn moved(name: &str) -> Vec<(u32, u64)> {
     let listing: serde_json::Value =
         serde_json::from_str(&run("nft -j list counters table inet count")).unwrap();
     let counters = listing["nftables"].as_array().unwrap().iter().filter_map(|object| object.get("counter"));
