@@ -47,10 +47,7 @@ fn remove_old(dir: &Path, name: &str) {
             .and_then(|m| m.modified())
             .ok()
             .and_then(|time| SystemTime::now().duration_since(time).ok());
-        let same = entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(&format!("{name}."));
+        let same = entry.file_name().to_string_lossy().starts_with(&format!("{name}."));
         if same && age.is_some_and(|age| age > Duration::from_secs(600)) {
             fs::remove_file(entry.path()).ok();
         }
