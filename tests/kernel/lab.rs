@@ -163,12 +163,9 @@ fn a_snapshot_sees_a_change_and_its_undoing() {
     let during = director.snapshot_text();
     assert!(during.contains("-a -f 3 -r 10.0.0.109:0 -g -w 1"), "{during}");
     assert!(during.contains("10.0.0.98/32"), "{during}");
-    for line in [
-        "meta mark set 0x00000003",
-        "local 10.0.0.99 dev eth0",
-        "local ::1 dev lo",
-        "from all lookup main",
-    ] {
+    for line in
+        ["meta mark set 0x00000003", "local 10.0.0.99 dev eth0", "local ::1 dev lo", "from all lookup main"]
+    {
         assert!(during.contains(line), "no {line}: {during}");
     }
     director.run("ipvsadm -C");
