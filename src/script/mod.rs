@@ -1,1 +1,37 @@
-//! script
+//! Lua: policies and scripts, run in a VM on a thread of its own against a session.
+//!
+//! ```text
+//! engine ── job ──▶ vm (sandbox, hook, message handler) ── user's Lua ──▶ bind (C shim) ──▶ natives
+//!                                                                          │ registry, schema
+//!                                                         convert ── Row ── build ── model ──▶ Session
+//!                                                                          │
+//!                                                         fault ── raise (source: words, caret) ──▶ Error
+//! ```
+
+mod bind;
+mod build;
+mod cancel;
+mod convert;
+mod engine;
+mod fault;
+mod host;
+mod natives;
+mod raise;
+mod records;
+mod registry;
+mod sandbox;
+pub mod schema;
+mod shown;
+mod source;
+mod vm;
+
+#[cfg(test)]
+mod tests;
+
+pub use cancel::Cancel;
+pub use engine::{Answer, Engine, Job, Limits, Loaded};
+pub use natives::{Level, set_log_level};
+pub use registry::{Entry, Param, registry};
+pub use sandbox::Stdlib;
+pub use shown::Shown;
+pub use source::excerpt_of;
