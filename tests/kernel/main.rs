@@ -1,0 +1,6 @@
+//! Tests that need a real kernel. `tests/run` gives them one; `tests/README.md` says how.
+
+#[macro_use]
+mod support;
+
+mod lab;
