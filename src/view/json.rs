@@ -70,7 +70,7 @@ fn rows(action: &Action) -> Vec<Value> {
     }
     match ipvsadm(step) {
         Some(arguments) => row.insert("ipvsadm".into(), json!(arguments)),
-        None => row.insert("shell".into(), json!(shell(step).join("\n"))),
+        None => row.insert("shell".into(), json!(shell(step))),
     };
     let changed = fields(step);
     if changed.is_empty() {

@@ -8,6 +8,7 @@ mod ipvsadm;
 mod json;
 mod lua;
 mod marks;
+pub mod nft;
 mod plan;
 #[cfg(test)]
 mod samples;
@@ -24,8 +25,9 @@ pub use ipvsadm::{ipvsadm, ipvsadm_service};
 pub use json::{changes, document, error_value};
 pub use lua::{lua, lua_script};
 pub use marks::{MarkGroup, group};
+pub use nft::{nft_command, nft_document, nft_script};
 pub use plan::{Counts, PlanView, plan_text};
-pub use shell::{nft_only, shell, shell_script};
+pub use shell::{Script, nft_only, shell, shell_script};
 pub use status::{StatusView, span, status_text};
 pub use step::{sign, step_text};
 pub use style::Style;

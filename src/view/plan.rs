@@ -6,8 +6,8 @@ use super::Style;
 use super::fields::change_words;
 use super::marks::group;
 use super::step::{head, sign, words};
-use crate::model::{Fwmark, Server, ServerKey, ServiceEntry, ServiceKey, State};
-use crate::plan::{Action, Plan, Step};
+use crate::model::{Fwmark, Server, ServerKey, ServiceEntry, ServiceKey, State, Weight};
+use crate::plan::{Action, Plan, Step, buckets_moved};
 
 /// What is shown.
 pub struct PlanView<'a> {
@@ -20,8 +20,6 @@ pub struct PlanView<'a> {
     pub mine: Option<&'a State>,
     /// What the kernel lost or changed since the policy was started: kind and subject of a step, and how to say it.
     pub drift: &'a BTreeMap<String, String>,
-    /// How many percent of a hashing scheduler's clients go elsewhere.
-    pub moved: &'a dyn Fn(&ServiceKey, &ServiceEntry, &BTreeMap<ServerKey, Server>) -> Option<u32>,
 }
 
 /// How many lines of each sort a plan has.
@@ -183,7 +181,7 @@ impl Tree<'_> {
         if after == before.servers {
             return;
         }
-        if let Some(percent) = (self.view.moved)(key, before, &after) {
+        if let Some(percent) = moved(before, &after) {
             self.push(' ', 1, format!("moves {percent} % of client buckets"), String::new(), String::new());
         }
     }
@@ -269,6 +267,18 @@ impl Tree<'_> {
             self.push('=', 0, format!("sysctl {name}"), value.clone(), String::new());
         }
     }
+}
+
+/// How many percent of a hashing scheduler's clients go elsewhere; known when the servers stay the same.
+fn moved(before: &ServiceEntry, after: &BTreeMap<ServerKey, Server>) -> Option<u32> {
+    if !before.servers.keys().eq(after.keys()) {
+        return None;
+    }
+    // The kernel's list is newest first, and a plan adds servers in the order of their keys.
+    let weights = |servers: &BTreeMap<ServerKey, Server>| -> Vec<Weight> {
+        servers.values().rev().map(|server| server.weight).collect()
+    };
+    buckets_moved(&before.service.scheduler, &weights(&before.servers), &weights(after))
 }
 
 /// How drift is said of a step that repairs it.
