@@ -23,7 +23,7 @@ pub use order::{rank, sort};
 pub use owned::Owned;
 pub use refusal::refusal;
 pub use rules::{World, advance};
-pub use session::{Declared, Mode, Session};
+pub use session::{Declared, Mode, Savepoint, Session};
 pub use step::Step;
 
 use serde::{Deserialize, Serialize};
