@@ -96,21 +96,29 @@ pub fn nft_script(marks: &Marks) -> String {
 pub fn nft_command(step: &Step) -> Option<String> {
     let command = match step {
         Step::AddMark { selector, entry } => match selector.kind() {
-            MarkKind::Rule => format!("nft add rule {}", words::full_rule(selector, entry)),
-            _ => format!("nft add element {}", words::full_element(selector, Some(entry))),
+            MarkKind::Rule => {
+                format!("nft {}", quoted(&format!("add rule {}", words::full_rule(selector, entry))))
+            }
+            _ => format!(
+                "nft {}",
+                quoted(&format!("add element {}", words::full_element(selector, Some(entry))))
+            ),
         },
         Step::SetMark { selector, from, to } => match selector.kind() {
             MarkKind::Rule => format!(
                 "nft replace rule inet {TABLE} {} handle {} {}",
                 selector.hook,
                 words::handle(selector, from),
-                words::rule(selector, to)
+                quoted(&words::rule(selector, to))
             ),
             // One transaction: no packet finds the element gone.
             _ => format!(
-                "nft 'delete element {}; add element {}'",
-                words::full_element(selector, None),
-                words::full_element(selector, Some(to))
+                "nft {}",
+                quoted(&format!(
+                    "delete element {}; add element {}",
+                    words::full_element(selector, None),
+                    words::full_element(selector, Some(to))
+                ))
             ),
         },
         Step::DelMark { selector, entry } => match selector.kind() {
@@ -119,11 +127,18 @@ pub fn nft_command(step: &Step) -> Option<String> {
                 selector.hook,
                 words::handle(selector, entry)
             ),
-            _ => format!("nft delete element {}", words::full_element(selector, None)),
+            _ => {
+                format!("nft {}", quoted(&format!("delete element {}", words::full_element(selector, None))))
+            }
         },
         _ => return None,
     };
     Some(command)
+}
+
+/// One word for a shell: braces and nft's own quotes reach nft.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
@@ -153,7 +168,7 @@ mod tests {
         let add = Step::AddMark { selector: selector.clone(), entry: mark(3) };
         assert_eq!(
             nft_command(&add).unwrap(),
-            "nft add element inet lvsh prerouting_exact4 { 192.168.1.99 . tcp . 80 comment \"web\" : 3 }"
+            "nft 'add element inet lvsh prerouting_exact4 { 192.168.1.99 . tcp . 80 comment \"web\" : 3 }'"
         );
         let set = Step::SetMark { selector: selector.clone(), from: mark(3), to: mark(4) };
         assert_eq!(
@@ -164,7 +179,7 @@ mod tests {
         let del = Step::DelMark { selector, entry: mark(3) };
         assert_eq!(
             nft_command(&del).unwrap(),
-            "nft delete element inet lvsh prerouting_exact4 { 192.168.1.99 . tcp . 80 }"
+            "nft 'delete element inet lvsh prerouting_exact4 { 192.168.1.99 . tcp . 80 }'"
         );
     }
 

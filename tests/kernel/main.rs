@@ -3,4 +3,8 @@
 #[macro_use]
 mod support;
 
+mod ipvs;
 mod lab;
+mod site;
+mod trouble;
+mod web;

@@ -51,14 +51,16 @@ impl Apt {
         command
     }
 
-    /// The package that `meta` stands for, e.g. `linux-image-6.1.0-56-amd64` for `linux-image-amd64`.
-    pub fn dependency(&self, meta: &str, prefix: &str) -> Result<String> {
-        let text = output(self.command("apt-cache").args(["depends", meta]))?;
-        text.lines()
+    /// What a package depends on, by the start of the name: `linux-image-` for the package that `linux-image-amd64`
+    /// stands for.
+    pub fn dependencies(&self, package: &str, prefix: &str) -> Result<Vec<String>> {
+        let text = output(self.command("apt-cache").args(["depends", package]))?;
+        Ok(text
+            .lines()
             .filter_map(|l| l.trim().strip_prefix("Depends: "))
-            .find(|name| name.starts_with(prefix))
+            .filter(|name| name.starts_with(prefix))
             .map(str::to_owned)
-            .ok_or_else(|| format!("{meta} depends on no {prefix}*:\n{text}"))
+            .collect())
     }
 
     pub fn download(&self, package: &str) -> Result<PathBuf> {

@@ -7,7 +7,8 @@ use nix::{
 };
 use std::{
     fs::{self, File},
-    os::unix::process::CommandExt,
+    os::unix::{fs::symlink, process::CommandExt},
+    path::Path,
     process::{Child, Command, ExitCode, Stdio},
     thread,
     time::{Duration, Instant},
@@ -27,6 +28,8 @@ pub fn boot(args: &[&str]) -> Result<ExitCode> {
         }
     }
     fs::create_dir_all(paths::run()).context("run")?;
+    let me = std::env::current_exe().context("my own path")?;
+    shortcut(&me)?;
     let kernel = kernel::get(name)?;
     let (initramfs, image) = initramfs::get(&kernel)?;
     if let Some(running) = State::read()? {
@@ -40,7 +43,6 @@ pub fn boot(args: &[&str]) -> Result<ExitCode> {
     let prepared = start.elapsed();
     fs::remove_file(paths::run().join("console.log")).ok();
     let log = File::create(paths::run().join("supervise.log")).context("supervise.log")?;
-    let me = std::env::current_exe().context("my own path")?;
     let mut command = Command::new(me);
     command
         .args(["supervise", name, &kernel.version])
@@ -62,6 +64,13 @@ pub fn boot(args: &[&str]) -> Result<ExitCode> {
         (start.elapsed() - prepared).as_secs_f32()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// `target/lab/lab`, for people: cargo's own name for this program holds a number.
+fn shortcut(me: &Path) -> Result<()> {
+    let link = paths::lab().join("lab");
+    fs::remove_file(&link).ok();
+    symlink(me, &link).context(link.display())
 }
 
 fn wait_ready(supervisor: &mut Child) -> Result<State> {
@@ -104,6 +113,13 @@ pub fn stop(args: &[&str]) -> Result<ExitCode> {
 fn end(lab: &State) -> Result<()> {
     let pid = i32::try_from(lab.pid).context("pid")?;
     kill(Pid::from_raw(pid), Signal::SIGTERM).context("ending the lab")?;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while lab.alive() {
+        if Instant::now() > deadline {
+            return Err(format!("the lab's supervisor, process {pid}, does not end"));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
     state::forget();
     Ok(())
 }

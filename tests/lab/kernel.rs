@@ -33,6 +33,9 @@ const MODULES: &[&str] = &[
     "crc32c* libcrc32c",
 ];
 
+/// What is built in: modprobe must not miss it.
+const LISTS: [&str; 3] = ["modules.builtin", "modules.builtin.modinfo", "modules.order"];
+
 pub struct Kernel {
     pub version: String,
     pub image: PathBuf,
@@ -63,32 +66,59 @@ fn fetch(name: &str, dir: &Path) -> Result<()> {
         None => Some(name),
     };
     let apt = Apt::for_suite(suite)?;
-    let package = apt.dependency("linux-image-amd64", "linux-image-")?;
-    let deb = apt.download(&package)?;
+    let image = apt.dependencies("linux-image-amd64", "linux-image-")?;
+    let image = image.first().ok_or("linux-image-amd64 depends on no kernel")?;
+    let mut packages = vec![image.clone()];
+    // Since 7.x the image is only a frame around these.
+    for part in ["linux-base-", "linux-binary-", "linux-modules-"] {
+        packages.extend(apt.dependencies(image, part)?);
+    }
+    fs::remove_dir_all(dir).ok();
     let full = dir.join("package");
     fs::create_dir_all(&full).context(full.display())?;
-    output(Command::new("dpkg").arg("-x").arg(&deb).arg(&full))?;
-
-    // Newer suites keep everything under usr/.
-    let modules = ["lib/modules", "usr/lib/modules"]
-        .map(|m| full.join(m))
-        .into_iter()
-        .find(|m| m.is_dir())
-        .ok_or_else(|| format!("{package} has no lib/modules"))?;
-    let version = only_entry(&modules)?;
-    let boot = full.join("boot").join(format!("vmlinuz-{version}"));
-    let image = dir.join("vmlinux");
-    if !vmlinux::extract(&boot, &image)? {
-        fs::copy(&boot, &image).context(boot.display())?;
+    for package in &packages {
+        let deb = apt.download(package)?;
+        output(Command::new("dpkg").arg("-x").arg(&deb).arg(&full))?;
+        fs::remove_file(&deb).context(deb.display())?;
     }
 
-    reduce(&modules, &version, &dir.join("tree"))?;
+    // Newer suites keep everything under usr/, or divide it between the two.
+    let places = ["usr/lib/modules", "lib/modules"].map(|m| full.join(m));
+    let modules = places
+        .iter()
+        .find(|m| m.is_dir() && holds_modules(m))
+        .ok_or_else(|| format!("{packages:?} have no lib/modules"))?;
+    let version = only_entry(modules)?;
+    let boot = [
+        full.join("boot").join(format!("vmlinuz-{version}")),
+        full.join("usr/boot").join(format!("vmlinuz-{version}")),
+        modules.join(&version).join("vmlinuz"),
+    ];
+    let boot =
+        boot.iter().find(|path| path.exists()).ok_or_else(|| format!("{packages:?} have no vmlinuz"))?;
+    let vmlinux = dir.join("vmlinux");
+    if !vmlinux::extract(boot, &vmlinux)? {
+        fs::copy(boot, &vmlinux).context(boot.display())?;
+    }
+
+    for list in LISTS {
+        let found = places.iter().map(|p| p.join(&version).join(list));
+        let wanted = modules.join(&version).join(list);
+        if let Some(elsewhere) = found.into_iter().find(|f| f.exists() && *f != wanted) {
+            fs::copy(&elsewhere, &wanted).context(elsewhere.display())?;
+        }
+    }
+    reduce(modules, &version, &dir.join("tree"))?;
     fs::remove_dir_all(&full).context(full.display())?;
-    fs::remove_file(&deb).context(deb.display())?;
     // Last, because it says that all of the above is done.
     fs::write(dir.join("version"), &version).context("version")?;
-    eprintln!("lab: kernel {version} of {package}");
+    eprintln!("lab: kernel {version} of {image}");
     Ok(())
+}
+
+fn holds_modules(dir: &Path) -> bool {
+    let mut versions = fs::read_dir(dir).into_iter().flatten().flatten();
+    versions.any(|v| v.path().join("kernel").is_dir())
 }
 
 fn only_entry(dir: &Path) -> Result<String> {
@@ -118,7 +148,7 @@ fn reduce(modules: &Path, version: &str, tree: &Path) -> Result<()> {
     for file in &wanted {
         unpack(&from.join(file), &to)?;
     }
-    for list in ["modules.builtin", "modules.builtin.modinfo", "modules.order"] {
+    for list in LISTS {
         // What is missing here only makes depmod warn.
         fs::copy(from.join(list), to.join(list)).ok();
     }

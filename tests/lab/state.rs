@@ -54,7 +54,7 @@ impl State {
         })
     }
 
-    fn alive(&self) -> bool {
+    pub fn alive(&self) -> bool {
         // The command line is compared because a process id is given out again.
         fs::read(format!("/proc/{}/cmdline", self.pid))
             .is_ok_and(|line| line.split(|b| *b == 0).any(|word| word == b"supervise".as_slice()))

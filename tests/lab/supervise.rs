@@ -2,14 +2,22 @@
 //! process, with the owner, and after a bounded life.
 
 use crate::{Context, Result, paths, qemu, state, state::State};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use std::{
     fs::File,
     os::unix::process::CommandExt,
     path::Path,
     process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn stop(_: libc::c_int) {
+    STOP.store(true, Ordering::Relaxed);
+}
 
 pub fn supervise(args: &[&str]) -> Result<ExitCode> {
     let [kernel, version, vmlinuz, initramfs, image, owner, life] = args else {
@@ -29,6 +37,8 @@ pub fn supervise(args: &[&str]) -> Result<ExitCode> {
             _ => Err(std::io::Error::last_os_error()),
         });
     }
+    // SAFETY: the handler only stores to an atomic.
+    unsafe { signal(Signal::SIGTERM, SigHandler::Handler(stop)) }.context("SIGTERM")?;
     let start = Instant::now();
     let mut child = command.spawn().context("qemu-system-x86_64")?;
     let state = State {
@@ -46,12 +56,13 @@ pub fn supervise(args: &[&str]) -> Result<ExitCode> {
             return Err(format!("QEMU ended: {status}"));
         }
         let orphaned = owner.is_some() && owner.and_then(start_time) != born;
-        if orphaned || start.elapsed() > life {
+        if orphaned || start.elapsed() > life || STOP.load(Ordering::Relaxed) {
             child.kill().ok();
+            child.wait().context("qemu")?;
             state::forget();
             return Ok(ExitCode::SUCCESS);
         }
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -60,6 +60,7 @@ struct Machine {
     last: Option<u16>,
     map: Option<String>,
     mark: Option<u32>,
+    turned: bool,
     done: bool,
 }
 
@@ -81,6 +82,11 @@ impl Machine {
             Expressions::Cmp(parts) => self.compare(parts),
             Expressions::Immediate(parts) => self.immediate(parts),
             Expressions::Lookup(parts) => self.look_up(parts),
+            // nft 1.0.6 turns the one byte of a protocol round before it looks into an interval map.
+            Expressions::Other { expression_type, .. } if expression_type == "byteorder" => {
+                self.turned = true;
+                Some(())
+            }
             _ => None,
         }
     }
@@ -261,7 +267,7 @@ impl Machine {
             iif: self.iif,
         };
         // Ports without a protocol match what no selector can say.
-        let sound = self.map.is_none() && (dport.is_none() || selector.protocol.is_some());
+        let sound = self.map.is_none() && !self.turned && (dport.is_none() || selector.protocol.is_some());
         Some(Meaning::Mark(selector, Fwmark::new(mark).ok()?)).filter(|_| sound)
     }
 }

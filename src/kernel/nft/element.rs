@@ -3,12 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use netlink_packet_core::DefaultNla;
+use netlink_packet_core::{DefaultNla, NLA_TYPE_MASK};
 use netlink_packet_netfilter::nftables::{DataAttribute, ListAttribute, SetElementAttribute};
 
 use super::layout::Map;
 use super::userdata;
 use crate::model::{Family, Fwmark, MarkEntry, MarkSelector, PortRange, Protocol};
+
+/// `enum nft_data_attributes`.
+const NFTA_DATA_VALUE: u16 = 1;
 
 /// One element, as the crate spells it.
 pub type Element = ListAttribute<SetElementAttribute>;
@@ -17,8 +20,6 @@ pub type Element = ListAttribute<SetElementAttribute>;
 ///
 /// `None` when the selector is not one of an element.
 pub fn write(selector: &MarkSelector, entry: Option<&MarkEntry>) -> Option<Element> {
-    // NFTA_DATA_VALUE; the crate has the closing key as a list of plain attributes.
-    const NFTA_DATA_VALUE: u16 = 1;
     let map = Map::of(selector)?;
     let (daddr, protocol) = (selector.daddr?, selector.protocol?);
     let ports = selector.dport.unwrap_or(PortRange::ALL);
@@ -48,21 +49,46 @@ fn key(addr: IpAddr, protocol: Protocol, port: u16) -> Vec<u8> {
     key
 }
 
+/// The elements of an answer to `layout::all_elements`, each as its attributes.
+///
+/// Read from the bytes, because the crate's parser writes the whole answer into a message of an error that does not
+/// happen, once per element: a second for a thousand of them.
+pub fn list(answer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const NFTA_SET_ELEM_LIST_ELEMENTS: u16 = 3;
+    let lists = attributes(answer).filter(|(kind, _)| *kind == NFTA_SET_ELEM_LIST_ELEMENTS);
+    lists.flat_map(|(_, list)| attributes(list).map(|(_, element)| element))
+}
+
+/// The value inside `NFTA_DATA_VALUE`.
+fn data(bytes: &[u8]) -> &[u8] {
+    attributes(bytes).find(|(kind, _)| *kind == NFTA_DATA_VALUE).map_or(&[], |(_, value)| value)
+}
+
+/// Attributes with their kinds (linux/netlink.h, struct nlattr); what is cut off ends the list.
+fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let [a, b, c, d, ..] = *rest else { return None };
+        let (length, kind) = (usize::from(u16::from_ne_bytes([a, b])), u16::from_ne_bytes([c, d]));
+        let value = rest.get(4..length)?;
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind & NLA_TYPE_MASK, value))
+    })
+}
+
 /// What an element of a map says; `Err` says why it cannot be one of ours.
-pub fn read(map: Map, attributes: &[SetElementAttribute]) -> Result<(MarkSelector, MarkEntry), &'static str> {
+pub fn read(map: Map, element: &[u8]) -> Result<(MarkSelector, MarkEntry), &'static str> {
+    // include/uapi/linux/netfilter/nf_tables.h, enum nft_set_elem_attributes
+    const NFTA_SET_ELEM_KEY: u16 = 1;
+    const NFTA_SET_ELEM_DATA: u16 = 2;
+    const NFTA_SET_ELEM_USERDATA: u16 = 6;
+    const NFTA_SET_ELEM_KEY_END: u16 = 10;
     let (mut start, mut end, mut mark, mut owner) = (None, None, None, String::new());
-    for attribute in attributes {
-        match attribute {
-            SetElementAttribute::Key(DataAttribute::Value(bytes)) => start = read_key(map.family, bytes),
-            SetElementAttribute::KeyEnd(parts) => {
-                end = parts.iter().find_map(|part| read_key(map.family, nla_value(part).as_slice()));
-            }
-            SetElementAttribute::Data(DataAttribute::Value(bytes)) => {
-                mark = bytes.as_slice().try_into().ok().map(u32::from_ne_bytes);
-            }
-            SetElementAttribute::UserData(bytes) => {
-                owner = userdata::read_comment(bytes).unwrap_or_default();
-            }
+    for (kind, value) in attributes(element) {
+        match kind {
+            NFTA_SET_ELEM_KEY => start = read_key(map.family, data(value)),
+            NFTA_SET_ELEM_KEY_END => end = read_key(map.family, data(value)),
+            NFTA_SET_ELEM_DATA => mark = data(value).try_into().ok().map(u32::from_ne_bytes),
+            NFTA_SET_ELEM_USERDATA => owner = userdata::read_comment(value).unwrap_or_default(),
             _ => {}
         }
     }
@@ -119,15 +145,10 @@ fn net_of(first: IpAddr, last: IpAddr) -> Option<IpNet> {
     (net.network() == first && net.broadcast() == last).then_some(net)
 }
 
-fn nla_value(nla: &DefaultNla) -> Vec<u8> {
-    use netlink_packet_core::Nla;
-    let mut value = vec![0; nla.value_len()];
-    nla.emit_value(&mut value);
-    value
-}
-
 #[cfg(test)]
 mod tests {
+    use netlink_packet_core::Nla;
+
     use super::*;
     use crate::model::Hook;
 
@@ -153,11 +174,14 @@ mod tests {
                 iif: None,
             };
             let entry = MarkEntry { mark: Fwmark::new(0x1234_5678).unwrap(), owner: "web".to_string() };
-            let Some(ListAttribute::Element(attributes)) = write(&selector, Some(&entry)) else {
-                panic!("{selector} is an element")
-            };
+            let element = write(&selector, Some(&entry)).unwrap();
+            let mut bytes = vec![0; element.value_len()];
+            element.emit_value(&mut bytes);
             let map = Map::of(&selector).unwrap();
-            assert_eq!(read(map, &attributes), Ok((selector, entry)));
+            assert_eq!(read(map, &bytes), Ok((selector, entry)));
+            for cut in 0..bytes.len() {
+                let _ = read(map, &bytes[..cut]);
+            }
         }
     }
 }

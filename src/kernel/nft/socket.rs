@@ -61,7 +61,7 @@ impl NftSocket {
     }
 
     /// All answers to a question.
-    pub fn dump(&mut self, question: &NfTablesMessage) -> Result<Vec<NfTablesMessage>, Errno> {
+    pub fn dump(&mut self, question: &NfTablesMessage) -> Result<Vec<Answer>, Errno> {
         for _ in 0..DUMP_TRIES {
             let mut answers = Vec::new();
             let mut disturbed = false;
@@ -86,7 +86,7 @@ impl NftSocket {
     }
 
     /// The one answer to a question; `None` when there is no such thing.
-    pub fn get(&mut self, question: NfTablesMessage) -> Result<Option<NfTablesMessage>, Errno> {
+    pub fn get(&mut self, question: NfTablesMessage) -> Result<Option<Answer>, Errno> {
         self.send_one(question, 0)?;
         loop {
             for (_, payload) in self.receive(MsgFlags::empty())? {
@@ -196,8 +196,15 @@ impl NftSocket {
     }
 }
 
+/// What the kernel says of something it has.
+pub enum Answer {
+    Object(NfTablesMessage),
+    /// The attributes of a message about elements, for `element::list`.
+    Elements(Vec<u8>),
+}
+
 enum Reply {
-    Message(NfTablesMessage),
+    Message(Answer),
     Error(Errno),
     Done(Errno),
     /// An acknowledgement, or a message that could not be understood.
@@ -206,14 +213,14 @@ enum Reply {
 
 /// Reads one message; what cannot be understood is none of ours.
 fn parse(bytes: &[u8]) -> (NetlinkHeader, Reply) {
-    match NetlinkMessage::<AnyReply>::deserialize(bytes) {
+    match NetlinkMessage::<AnyAnswer>::deserialize(bytes) {
         Ok(message) => {
             let (header, payload) = message.into_parts();
             let reply = match payload {
                 NetlinkPayload::Error(error) if error.raw_code() == 0 => Reply::Other,
                 NetlinkPayload::Error(error) => Reply::Error(-error.raw_code()),
                 NetlinkPayload::Done(done) => Reply::Done(-done.code),
-                NetlinkPayload::InnerMessage(AnyReply(Some(message))) => Reply::Message(message),
+                NetlinkPayload::InnerMessage(AnyAnswer(Some(answer))) => Reply::Message(answer),
                 _ => Reply::Other,
             };
             (header, reply)
@@ -223,16 +230,22 @@ fn parse(bytes: &[u8]) -> (NetlinkHeader, Reply) {
 }
 
 /// An answer whose body may be beyond what the crate knows; the header is then still good.
-#[derive(Debug, Clone)]
-struct AnyReply(Option<NfTablesMessage>);
+struct AnyAnswer(Option<Answer>);
 
-impl NetlinkDeserializable for AnyReply {
+impl NetlinkDeserializable for AnyAnswer {
     type Error = netlink_packet_core::DecodeError;
 
-    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<AnyReply, Self::Error> {
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<AnyAnswer, Self::Error> {
+        const NFT_MSG_NEWSETELEM: u16 = 12;
+        /// `struct nfgenmsg`
+        const HEAD: usize = 4;
+        if header.message_type == SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM {
+            let body = payload.get(HEAD..).unwrap_or_default();
+            return Ok(AnyAnswer(Some(Answer::Elements(body.to_vec()))));
+        }
         let message = <NetfilterMessage as NetlinkDeserializable>::deserialize(header, payload);
-        Ok(AnyReply(match message.map(|message| message.inner) {
-            Ok(NetfilterMessageInner::NfTables(message)) => Some(message),
+        Ok(AnyAnswer(match message.map(|message| message.inner) {
+            Ok(NetfilterMessageInner::NfTables(message)) => Some(Answer::Object(message)),
             _ => None,
         }))
     }

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netlink_packet_netfilter::nftables::{
-    ListAttribute, NfTablesMessage, RuleAttribute, SetAttribute, SetElementList,
-};
+use netlink_packet_netfilter::nftables::{NfTablesMessage, RuleAttribute, SetAttribute};
 
 use super::decode::{self, Meaning};
 use super::layout::{self, Map};
-use super::socket::{Errno, NftSocket};
+use super::socket::{Answer, Errno, NftSocket};
 use super::{element, userdata};
 use crate::model::{Hook, MarkEntry, MarkSelector};
 
@@ -47,7 +45,7 @@ impl Table {
         table.exists = true;
         for hook in [Hook::Prerouting, Hook::Output] {
             let question = NfTablesMessage::GetChain(layout::chain_name(hook));
-            if let Some(NfTablesMessage::NewChain(chain)) = socket.get(question)? {
+            if let Some(Answer::Object(NfTablesMessage::NewChain(chain))) = socket.get(question)? {
                 table.any_chains.insert(hook);
                 if layout::is_our_chain(hook, &chain.attributes) {
                     table.chains.insert(hook);
@@ -55,19 +53,19 @@ impl Table {
             }
         }
         for answer in socket.dump(&layout::all_maps())? {
-            if let NfTablesMessage::NewSet(set) = answer {
+            if let Answer::Object(NfTablesMessage::NewSet(set)) = answer {
                 table.take_map(&set.attributes);
             }
         }
         for map in table.maps.clone() {
             for answer in socket.dump(&layout::all_elements(map))? {
-                if let NfTablesMessage::NewSetElement(list) = answer {
-                    table.take_elements(map, &list.attributes);
+                if let Answer::Elements(list) = answer {
+                    table.take_elements(map, &list);
                 }
             }
         }
         for answer in socket.dump(&layout::all_rules())? {
-            if let NfTablesMessage::NewRule(rule) = answer {
+            if let Answer::Object(NfTablesMessage::NewRule(rule)) = answer {
                 table.take_rule(&rule.attributes);
             }
         }
@@ -116,14 +114,9 @@ impl Table {
         }
     }
 
-    fn take_elements(&mut self, map: Map, list: &[SetElementList]) {
-        let elements = list.iter().filter_map(|part| match part {
-            SetElementList::Elements(elements) => Some(elements),
-            _ => None,
-        });
-        for element in elements.flatten() {
-            let ListAttribute::Element(attributes) = element else { continue };
-            match element::read(map, attributes) {
+    fn take_elements(&mut self, map: Map, answer: &[u8]) {
+        for element in element::list(answer) {
+            match element::read(map, element) {
                 Ok((selector, entry)) => {
                     self.marks.insert(selector, Standing { entry, handle: None });
                 }

@@ -71,7 +71,8 @@ pub fn rule(selector: &MarkSelector, entry: &MarkEntry) -> String {
 /// A shell's expression for the handle of a rule: the kernel gives the number, so it must be looked up.
 pub fn handle(selector: &MarkSelector, entry: &MarkEntry) -> String {
     let (hook, rule) = (selector.hook, rule(selector, entry));
-    format!("$(nft -a list chain inet {TABLE} {hook} | grep -F '{rule}' | sed 's/.*# handle //')")
+    let rule = super::quoted(&rule);
+    format!("$(nft -a list chain inet {TABLE} {hook} | grep -F {rule} | sed 's/.*# handle //')")
 }
 
 fn matches(selector: &MarkSelector) -> String {

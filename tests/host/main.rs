@@ -1,0 +1,8 @@
+//! The host side against a real kernel: marks, addresses, announcements, sysctls, namespaces.
+//!
+//! Needs root and nf_tables, not IPVS. Each test works in a network namespace that it makes and that ends with it,
+//! so nothing of the machine is touched and tests can run side by side.
+
+mod marks;
+mod support;
+mod traffic;
