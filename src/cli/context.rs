@@ -8,8 +8,9 @@ use std::time::Instant;
 use super::args::{Color, Common, Machine as Which};
 use super::clock;
 use super::lock::Lock;
-use super::machine::Machine;
+use super::machine::{Machine, Notes};
 use super::store::Store;
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::kernel::netns;
 use crate::plan::Warning;
@@ -29,6 +30,7 @@ pub struct Context {
     pub store: Option<Store>,
     pub cancel: Cancel,
     warnings: RefCell<Vec<Warning>>,
+    notes: Notes,
 }
 
 impl Context {
@@ -45,7 +47,28 @@ impl Context {
         let store = store(&common, &machine);
         let cancel = Cancel::new(common.timeout.and_then(|time| start.checked_add(time)));
         catch_signals(&cancel);
-        Ok(Context { common, command, machine, store, cancel, warnings: RefCell::default() })
+        Ok(Context {
+            common,
+            command,
+            machine,
+            store,
+            cancel,
+            warnings: RefCell::default(),
+            notes: Notes::default(),
+        })
+    }
+
+    /// The machine; `read_only` even where the command line does not say it.
+    pub fn backend(&self, read_only: bool) -> Result<Box<dyn Backend + Send>> {
+        self.machine.open(read_only, &self.notes)
+    }
+
+    /// Says what the kernel had to say beside its answers.
+    pub fn say_notes(&self) {
+        let notes = self.notes.lock().map(|mut notes| std::mem::take(&mut *notes)).unwrap_or_default();
+        for note in notes {
+            self.warn("", note);
+        }
     }
 
     pub fn engine(&self) -> Result<Engine> {

@@ -42,7 +42,9 @@ fn unknown(policy: &str, folders: &[&Path]) -> Error {
     let near = did_you_mean(policy, names.iter().map(String::as_str));
     let error = match (near, names.is_empty()) {
         (Some(near), _) => error.hint(format!("did you mean '{near}'?")),
-        (None, true) => error.hint(format!("write it to {}/{policy}.lua, or give a path", folders[0].display())),
+        (None, true) => {
+            error.hint(format!("write it to {}/{policy}.lua, or give a path", folders[0].display()))
+        }
         (None, false) => error.hint("give one of these names, or a path"),
     };
     if names.is_empty() { error } else { error.note(format!("policies: {}", names.join(", "))) }
@@ -58,7 +60,7 @@ pub fn check(path: &Path) -> Result<()> {
         return Err(Error::new(Kind::Usage, "not_a_file", message).hint("give the policy's own path"));
     }
     trusted(&real, &data)?;
-    let mut folders: Vec<PathBuf> = vec![path.to_path_buf(), real]
+    let mut folders: Vec<PathBuf> = [path.to_path_buf(), real]
         .iter()
         .filter_map(|path| fs::canonicalize(path.parent()?.join(".")).ok().or_else(|| Some(here(path))))
         .collect();
@@ -100,7 +102,8 @@ fn trusted(path: &Path, data: &Metadata) -> Result<()> {
     let name = path.display();
     let what = if data.is_dir() { "its folder" } else { "it" };
     if data.uid() != 0 && data.uid() != me {
-        let message = format!("{name} belongs to user {}, not to root or to you; {what} is not trusted", data.uid());
+        let message =
+            format!("{name} belongs to user {}, not to root or to you; {what} is not trusted", data.uid());
         return Err(Error::new(Kind::Io, "not_trusted", message).hint(format!("chown root {name}")));
     }
     let others = data.mode() & 0o022;
@@ -112,7 +115,8 @@ fn trusted(path: &Path, data: &Metadata) -> Result<()> {
         0o002 => "everyone",
         _ => "its group and everyone",
     };
-    let message = format!("{name} can be written by {who}: a policy runs with your rights, so {what} is not trusted");
+    let message =
+        format!("{name} can be written by {who}: a policy runs with your rights, so {what} is not trusted");
     let hint = match data.mode() & 0o1000 {
         0 => format!("chmod go-w {name}"),
         _ => "move the policy to a folder of your own: a file put beside it could be required".to_string(),

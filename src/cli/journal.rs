@@ -61,7 +61,11 @@ impl FileJournal {
         text.push(b'\n');
         let mut options = OpenOptions::new();
         options.create(true).mode(0o600);
-        if self.begun { options.append(true) } else { options.write(true).truncate(true) };
+        if self.begun {
+            options.append(true)
+        } else {
+            options.write(true).truncate(true)
+        };
         options.open(&self.path)?.write_all(&text)?;
         self.begun = true;
         Ok(())
@@ -110,7 +114,8 @@ impl Leftover {
         let Header { command, pid, .. } = &self.header;
         let count = self.actions.len();
         let plural = if count == 1 { "" } else { "s" };
-        format!("an earlier run of {what} (pid {pid}, {command}) was killed after its plan of {count} change{plural} was written")
+        format!(
+            "an earlier run of {what} (pid {pid}, {command}) was killed after its plan of {count} change{plural} was written"
+        )
     }
 }
-

@@ -22,8 +22,15 @@ pub struct Lock {
 
 impl Lock {
     /// `None` when another run has it and `how` is `skip`.
-    pub fn take(path: &Path, name: &str, how: LockMode, command: &str, cancel: &Cancel) -> Result<Option<Lock>> {
-        let open = || OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
+    pub fn take(
+        path: &Path,
+        name: &str,
+        how: LockMode,
+        command: &str,
+        cancel: &Cancel,
+    ) -> Result<Option<Lock>> {
+        let open =
+            || OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
         let mut file = open().map_err(|error| Error::io("open lock", path, &error))?;
         let start = Instant::now();
         loop {
@@ -44,7 +51,8 @@ impl Lock {
         }
         // For the message of who waits; the lock itself is the kernel's.
         let text = format!("{}\n{command}\n", std::process::id());
-        let wrote = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
+        let wrote =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
         wrote.map_err(|error| Error::io("write lock", path, &error))?;
         Ok(Some(Lock { _file: file }))
     }
@@ -70,7 +78,8 @@ fn held(file: &mut File, name: &str, how: LockMode) -> Error {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
     let by = if read.is_ok() { who(&text) } else { "another run".to_string() };
-    let waited = if how == LockMode::Wait { format!(" after {} s", PATIENCE.as_secs()) } else { String::new() };
+    let waited =
+        if how == LockMode::Wait { format!(" after {} s", PATIENCE.as_secs()) } else { String::new() };
     let message = format!("'{name}' is locked by {by}{waited}");
     Error::new(Kind::Locked, "locked", message).about(name).hint("--lock wait waits 5 s, --lock skip exits 0")
 }

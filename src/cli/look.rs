@@ -58,7 +58,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
         host: true,
         sysctls: owned.sysctls.keys().cloned().collect(),
     };
-    let seen = context.machine.open(true)?.snapshot(&want)?;
+    let seen = context.backend(true)?.snapshot(&want)?;
     let mine = part(&seen.state, owned);
     let changed = diff(&State { timeouts: mine.timeouts, ..saved.made.clone() }, &mine);
     let words = drift(Some(saved), &seen.state);
@@ -86,7 +86,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
 
 /// The whole machine.
 pub fn list(context: &Context, spelling: Option<Spelling>) -> Result<Done> {
-    let seen = context.machine.open(true)?.snapshot(&Want::all())?;
+    let seen = context.backend(true)?.snapshot(&Want::all())?;
     if let Some(spelling) = spelling {
         let mut all = seen.state.clone();
         all.vips.retain(|_, vip| vip.is_ours());
@@ -122,7 +122,8 @@ pub fn lint(context: &Context, name: &str) -> Result<Done> {
             Past::default()
         }
     };
-    let mut staged = match stage_start(&mut policy, context.machine.open(true)?, Box::new(NoJournal), &past, true) {
+    let mut staged = match stage_start(&mut policy, context.backend(true)?, Box::new(NoJournal), &past, true)
+    {
         Ok(staged) => staged,
         Err(error) if alone(&error.kind, &context.machine) => {
             context.note(&format!("{error}; checked without the kernel"));

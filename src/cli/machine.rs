@@ -1,12 +1,14 @@
 //! The machine a run works on.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
 use super::store::write_whole;
 use crate::backend::{Backend, Capabilities, Memory, Outcome, Want};
 use crate::error::{Error, Kind, Result};
+use crate::kernel::Kernel;
 use crate::model::{Snapshot, State};
 use crate::plan::Step;
 
@@ -20,9 +22,9 @@ pub enum Machine {
 
 impl Machine {
     /// A kernel is opened at the first look, so that what needs none works without rights.
-    pub fn open(&self, read_only: bool) -> Result<Box<dyn Backend + Send>> {
+    pub fn open(&self, read_only: bool, notes: &Notes) -> Result<Box<dyn Backend + Send>> {
         let backend: Box<dyn Backend + Send> = match self {
-            Machine::Kernel => Box::new(Late { kernel: None }),
+            Machine::Kernel => Box::new(Late { kernel: None, notes: notes.clone() }),
             Machine::Memory(None) => Box::new(Memory::default()),
             Machine::Memory(Some(path)) => Box::new(Kept::read(path)?),
         };
@@ -30,42 +32,40 @@ impl Machine {
     }
 }
 
+/// What the kernel room had to say beside its answers.
+pub type Notes = Arc<Mutex<Vec<String>>>;
+
 /// The kernel, opened when it is needed.
 struct Late {
-    kernel: Option<Box<dyn Backend + Send>>,
+    kernel: Option<Kernel>,
+    notes: Notes,
 }
 
 impl Late {
-    fn get(&mut self) -> Result<&mut (dyn Backend + Send + 'static)> {
-        if self.kernel.is_none() {
-            self.kernel = Some(open_kernel()?);
+    fn with<T>(&mut self, ask: impl FnOnce(&mut Kernel) -> T) -> Result<T> {
+        let kernel = match &mut self.kernel {
+            Some(kernel) => kernel,
+            none => none.insert(Kernel::open()?),
+        };
+        let answer = ask(kernel);
+        if let Ok(mut notes) = self.notes.lock() {
+            notes.extend(kernel.take_notes());
         }
-        match &mut self.kernel {
-            Some(kernel) => Ok(kernel.as_mut()),
-            None => Err(Error::new(Kind::Unable, "kernel", "the kernel could not be opened")),
-        }
+        Ok(answer)
     }
-}
-
-fn open_kernel() -> Result<Box<dyn Backend + Send>> {
-    Err(Error::new(Kind::Unable, "kernel", "this build cannot reach the kernel")
-        .hint("--backend memory works on a machine in memory"))
 }
 
 impl Backend for Late {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
-        self.get()?.snapshot(want)
+        self.with(|kernel| kernel.snapshot(want))?
     }
 
     fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
-        match self.get() {
-            Ok(kernel) => kernel.apply(steps),
-            Err(error) => refused(steps, error),
-        }
+        self.with(|kernel| kernel.apply(steps)).unwrap_or_else(|error| refused(steps, error))
     }
 
     fn capabilities(&mut self) -> Result<Capabilities> {
-        self.get()?.capabilities()
+        self.with(|kernel| kernel.capabilities())?
     }
 }
 

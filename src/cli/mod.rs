@@ -31,7 +31,9 @@ use crate::view::Style;
 /// Parses, acts, prints; a panic is one line and exit code 1, after everything was unwound and so rolled back.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|info| {
-        let text = info.payload_as_str().unwrap_or("unknown");
+        let payload = info.payload();
+        let owned = payload.downcast_ref::<String>().map(String::as_str);
+        let text = owned.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("unknown");
         let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
         eprintln!("lvsh: internal error: {text}{}; please report it", place.unwrap_or_default());
     }));
@@ -54,7 +56,9 @@ fn whole() -> ExitCode {
         Err(error) => return fail(None, &look, &error),
     };
     look.style = context.error_style();
-    match dispatch(&context, verb) {
+    let end = dispatch(&context, verb);
+    context.say_notes();
+    match end {
         Ok(done) => finish(&context, name, start, done),
         Err(error) => fail(Some(&context), &look, &error),
     }

@@ -29,7 +29,7 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
         Err(Skipped) => return Ok(skipped(&target.name)),
     };
     let past = target.past(context, !dry)?;
-    let backend = context.machine.open(false)?;
+    let backend = context.backend(false)?;
     let journal = journal_of(context, &target.name);
     let mut staged = match (goal, &mut target.policy) {
         (Goal::Start { adopt }, Some(policy)) => stage_start(policy, backend, journal, &past, adopt)?,
@@ -62,7 +62,7 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
     let before = target.past(context, !dry)?;
     let journal = journal_of(context, &target.name);
     let Some(policy) = &mut target.policy else { return Err(gone(name)) };
-    let backend = context.machine.open(false)?;
+    let backend = context.backend(false)?;
     let mut down = stage_stop(Some(policy), &target.name, backend, journal, &before)?;
     // Start is tried on a copy first: a policy that cannot start must not be stopped.
     let copy = Memory::new(down.session.view().clone());
@@ -77,7 +77,7 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
             send(context, &target, &mut down, &before, Goal::Stop)?;
             let done = report(context, &target, &down, &before, Goal::Stop, dry);
             let Some(policy) = &mut target.policy else { return Err(gone(name)) };
-            let backend = context.machine.open(false)?;
+            let backend = context.backend(false)?;
             let journal = journal_of(context, &target.name);
             let mut fresh = stage_start(policy, backend, journal, &Past::default(), false)
                 .map_err(|error| error.note("it was stopped, and is not started again"))?;
@@ -150,7 +150,9 @@ fn gone(name: &str) -> Error {
 }
 
 fn skipped(name: &str) -> Done {
-    Done::text(format!("another run is at work on '{name}'; left to it\n")).with("changed", false).with("skipped", true)
+    Done::text(format!("another run is at work on '{name}'; left to it\n"))
+        .with("changed", false)
+        .with("skipped", true)
 }
 
 /// Sends the plan, saves the state, and only then forgets the journal.

@@ -45,7 +45,7 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
         _ => None,
     };
     let mode = if dry { Mode::Staged } else { Mode::Live };
-    let backend = context.machine.open(context.common.read_only)?;
+    let backend = context.backend(context.common.read_only)?;
     let mut session = Session::new(backend, journal_of(context, name), mode, Owned::default());
     if _lock.is_some() {
         recover(context, name, &mut session)?;
@@ -111,7 +111,11 @@ fn told(context: &Context, session: &Session, answer: Answer) -> Done {
         let drift = Default::default();
         let view = PlanView { title: "", plan: &plan, actual: session.actual(), mine: None, drift: &drift };
         let (tree, counts) = plan_text(&view, context.style());
-        text.push_str(&format!("{}\n{}.  Nothing was sent.\n", tree.trim_start_matches('\n'), counts.text(false)));
+        text.push_str(&format!(
+            "{}\n{}.  Nothing was sent.\n",
+            tree.trim_start_matches('\n'),
+            counts.text(false)
+        ));
     } else if context.common.verbose && !context.common.json {
         for step in plan.steps() {
             eprintln!("{}", step_text(step));
@@ -201,7 +205,9 @@ fn stands(state: &State, step: &Step) -> bool {
         Step::DelServer { service, key, .. } => {
             entry(service).is_some() && state.server(service, key).is_none()
         }
-        Step::AddMark { selector, entry } | Step::SetMark { selector, to: entry, .. } => marked(selector, entry),
+        Step::AddMark { selector, entry } | Step::SetMark { selector, to: entry, .. } => {
+            marked(selector, entry)
+        }
         Step::DelMark { selector, .. } => !state.marks.contains_key(selector),
         Step::AddVip { key, vip } | Step::SetVip { key, to: vip, .. } => state.vips.get(key) == Some(vip),
         Step::DelVip { key, .. } => !state.vips.contains_key(key),
@@ -211,4 +217,3 @@ fn stands(state: &State, step: &Step) -> bool {
         Step::StopSync { role, .. } => !state.syncs.contains_key(role),
     }
 }
-

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::State;
 use crate::plan::{Journal, Mode, NoJournal, Owned, Plan, Session, diff, lint, lint_plan};
 use crate::script::{Engine, Job, Loaded};
-use crate::view::sign;
+use crate::view::{drift_words, sign};
 
 /// A policy whose file was read.
 pub struct Policy {
@@ -34,11 +34,13 @@ pub fn load(context: &Context, name: &str) -> Result<Policy> {
     session.seal(Some("effects are not allowed while a policy loads"));
     let (_, answer) = engine.run(session, Job::Load(path.clone()));
     let loaded = answer?.loaded.ok_or_else(|| {
-        Error::new(Kind::Script, "no_policy", "the file did not return a policy").about(path.display().to_string())
+        Error::new(Kind::Script, "no_policy", "the file did not return a policy")
+            .about(path.display().to_string())
     })?;
     let clean = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if loaded.name.is_empty() || loaded.name.starts_with('.') || !loaded.name.chars().all(clean) {
-        let message = format!("bad value for 'name': '{}' is not letters, digits, '.', '_' or '-'", loaded.name);
+        let message =
+            format!("bad value for 'name': '{}' is not letters, digits, '.', '_' or '-'", loaded.name);
         return Err(Error::bad_value(message));
     }
     Ok(Policy { engine, loaded, path })
@@ -55,7 +57,13 @@ pub struct Past {
 
 /// Reads the state of a policy. With `write` (and so under its lock) a journal that was left is made part of the
 /// state at once, so that nothing is forgotten if this run is killed as well.
-pub fn past(context: &Context, store: &Store, name: &str, path: &std::path::Path, write: bool) -> Result<Past> {
+pub fn past(
+    context: &Context,
+    store: &Store,
+    name: &str,
+    path: &std::path::Path,
+    write: bool,
+) -> Result<Past> {
     let found = store.load(name, write)?;
     if let Some(warning) = found.warning {
         context.warn(name, warning);
@@ -68,7 +76,10 @@ pub fn past(context: &Context, store: &Store, name: &str, path: &std::path::Path
         past.owned = saved.owned.clone();
         let real = std::fs::canonicalize(path).unwrap_or_default();
         if saved.path != real {
-            context.warn(name, format!("it was started from {}, this is {}", saved.path.display(), path.display()));
+            context.warn(
+                name,
+                format!("it was started from {}, this is {}", saved.path.display(), path.display()),
+            );
         }
     }
     let file = store.journal_file(name);
@@ -182,12 +193,10 @@ pub fn drift(saved: Option<&Saved>, actual: &State) -> BTreeMap<String, String> 
     let Some(saved) = saved else { return BTreeMap::new() };
     let now = part(actual, &saved.owned);
     let steps = diff(&now, &State { timeouts: now.timeouts, ..saved.made.clone() });
-    let words = |step| match sign(step) {
-        '+' => "gone from the kernel, not by lvsh",
-        '-' => "added in the kernel, not by lvsh",
-        _ => "changed in the kernel, not by lvsh",
-    };
-    steps.iter().map(|step| (format!("{} {}", step.kind(), step.subject()), words(step).to_string())).collect()
+    steps
+        .iter()
+        .map(|step| (format!("{} {}", step.kind(), step.subject()), drift_words(sign(step)).to_string()))
+        .collect()
 }
 
 /// Says what lint knows of what a policy will have.

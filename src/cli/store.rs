@@ -113,8 +113,9 @@ impl Store {
             owned,
             made,
         };
-        let text = serde_json::to_string_pretty(&saved)
-            .map_err(|error| Error::new(Kind::Io, "state", format!("cannot write state of {name}: {error}")))?;
+        let text = serde_json::to_string_pretty(&saved).map_err(|error| {
+            Error::new(Kind::Io, "state", format!("cannot write state of {name}: {error}"))
+        })?;
         self.prepare()?;
         write_whole(&self.file(name, "json"), text.as_bytes())
     }
@@ -132,15 +133,20 @@ impl Store {
     /// All started policies of this boot, by name.
     pub fn all(&self) -> BTreeMap<String, Saved> {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let files = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
+        let files =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
         let saved = files.filter_map(|path| serde_json::from_slice::<Saved>(&fs::read(path).ok()?).ok());
-        saved.filter(|saved| saved.boot_id == self.boot_id).map(|saved| (saved.policy.clone(), saved)).collect()
+        saved
+            .filter(|saved| saved.boot_id == self.boot_id)
+            .map(|saved| (saved.policy.clone(), saved))
+            .collect()
     }
 
     /// Which policy made which service.
     pub fn owners(&self) -> BTreeMap<ServiceKey, String> {
         let all = self.all().into_iter();
-        all.flat_map(|(name, saved)| saved.owned.services.into_keys().map(move |key| (key, name.clone()))).collect()
+        all.flat_map(|(name, saved)| saved.owned.services.into_keys().map(move |key| (key, name.clone())))
+            .collect()
     }
 }
 
@@ -175,7 +181,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
     let write = || {
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         fs::rename(&temporary, path)
     };

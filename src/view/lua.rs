@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fields::fields;
+use super::step::step_text;
 use super::value::{mark_value, net_text, server_value, service_value, sync_value, timeouts_value};
 use crate::model::{Family, MarkSelector, PortRange, ServiceKey, VipKey};
 use crate::plan::{Plan, Step};
@@ -32,7 +33,8 @@ pub fn lua(step: &Step) -> String {
         AddMark { selector, entry } => mark("add_mark", selector, entry.mark.get()),
         SetMark { selector, to, .. } => mark("set_mark", selector, to.mark.get()),
         DelMark { selector, entry } => mark("del_mark", selector, entry.mark.get()),
-        AddVip { key, .. } | SetVip { key, .. } => format!("lvs.add_vip {}", vip(key)),
+        AddVip { key, .. } => format!("lvs.add_vip {}", vip(key)),
+        SetVip { .. } => format!("-- no call for: {}", step_text(step)),
         DelVip { key, .. } => format!("lvs.del_vip {}", vip(key)),
         SetSysctl { name, to, .. } => format!("lvs.sysctl({}, {})", quoted(name.name()), quoted(to)),
         SetTimeouts { to, .. } => format!("lvs.set_timeouts {}", table(&timeouts_value(to))),

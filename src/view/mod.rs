@@ -26,7 +26,7 @@ pub use json::{changes, document, error_value};
 pub use lua::{lua, lua_script};
 pub use marks::{MarkGroup, group};
 pub use nft::{nft_command, nft_document, nft_script};
-pub use plan::{Counts, PlanView, plan_text};
+pub use plan::{Counts, PlanView, drift_words, plan_text};
 pub use shell::{Script, nft_only, shell, shell_script};
 pub use status::{StatusView, span, status_text};
 pub use step::{sign, step_text};

@@ -282,7 +282,7 @@ fn moved(before: &ServiceEntry, after: &BTreeMap<ServerKey, Server>) -> Option<u
 }
 
 /// How drift is said of a step that repairs it.
-pub(super) fn drift_words(repair: char) -> &'static str {
+pub fn drift_words(repair: char) -> &'static str {
     match repair {
         '+' => "gone from the kernel, not by lvsh",
         '-' => "added in the kernel, not by lvsh",
@@ -318,4 +318,51 @@ fn render(lines: &[Line], style: Style) -> String {
     }
     out.pop();
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Vip;
+    use crate::view::samples::{entry, fwm, id, server, service, vip, web_mark};
+
+    fn state(weights: &[(&str, u32)]) -> State {
+        let servers = weights.iter().map(|(name, weight)| (id(name), server(*weight))).collect();
+        let mut state = State::default();
+        state.services.insert(fwm(3), ServiceEntry { service: service("sh"), servers });
+        state.vips.insert(vip(), Vip::ours());
+        state
+    }
+
+    fn show(actual: &State, desired: &State, drift: &[&str], verbose: bool) -> String {
+        let mut plan: Plan = crate::plan::diff(actual, desired).into_iter().collect();
+        if let Some(action) = plan.actions.iter_mut().find(|action| action.step.verb() == "set") {
+            action.reason = Some("health: 3 of 3 probes failed".to_string());
+        }
+        let word = drift_words('+').to_string();
+        let drift = drift.iter().map(|name| (name.to_string(), word.clone())).collect();
+        let mine = verbose.then_some(desired);
+        let view = PlanView { title: "web  /etc/lvsh/web.lua", plan: &plan, actual, mine, drift: &drift };
+        let (tree, counts) = plan_text(&view, Style::plain());
+        format!("{tree}\n{}", counts.text(false))
+    }
+
+    #[test]
+    fn changes_additions_and_drift() {
+        let actual = state(&[("192.168.1.107", 8), ("192.168.1.109", 8)]);
+        let mut desired = state(&[("192.168.1.107", 8), ("192.168.1.109", 4)]);
+        desired.marks.extend([80, 443].map(|port| (web_mark(port), entry(3))));
+        let gone = [80, 443].map(|port| format!("mark 3 for {}", web_mark(port)));
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        insta::assert_snapshot!(show(&actual, &desired, &gone, true));
+    }
+
+    #[test]
+    fn all_new_and_all_gone() {
+        let mut full = state(&[("192.168.1.107", 8), ("192.168.1.109", 8)]);
+        full.marks.extend([80, 443].map(|port| (web_mark(port), entry(3))));
+        let up = show(&State::default(), &full, &[], false);
+        let down = show(&full, &State::default(), &[], false);
+        insta::assert_snapshot!(format!("{up}\n\n{down}"));
+    }
 }

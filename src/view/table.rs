@@ -1,7 +1,7 @@
 //! `lvsh list`: the machine as tables fitted to the width.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table};
 
 use super::Style;
 use super::marks::group;
@@ -29,8 +29,15 @@ pub fn list_text(view: &ListView<'_>, style: Style) -> String {
     out
 }
 
-/// A table without lines: columns two spaces apart, those in `right` aligned to the right.
-pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, right: &[usize], width: Option<u16>) -> String {
+/// A table without lines: columns two spaces apart, those in `right` aligned to the right, and one that wraps when
+/// the width is too small.
+pub(super) fn table(
+    header: &[&str],
+    rows: Vec<Vec<String>>,
+    right: &[usize],
+    wraps: usize,
+    width: Option<u16>,
+) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
     if let Some(width) = width {
@@ -39,6 +46,12 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>, right: &[usize], wi
     table.set_header(header.iter().map(Cell::new));
     for row in rows {
         table.add_row(row);
+    }
+    // Names and numbers stay whole; one column gives way.
+    for (index, column) in table.column_iter_mut().enumerate() {
+        if index != wraps {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     for index in right {
         if let Some(column) = table.column_mut(*index) {
@@ -82,7 +95,7 @@ fn services(view: &ListView<'_>) -> String {
         return String::new();
     }
     let header = ["service", "scheduler, method", "weight", "active", "inact", "templates", "policy"];
-    table(&header, rows, &[2, 3, 4, 5], view.width)
+    table(&header, rows, &[2, 3, 4, 5], 1, view.width)
 }
 
 fn marks(view: &ListView<'_>) -> String {
@@ -100,7 +113,7 @@ fn marks(view: &ListView<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    table(&["mark", "packets", "policy"], rows.into_iter().map(|(_, row)| row).collect(), &[], view.width)
+    table(&["mark", "packets", "policy"], rows.into_iter().map(|(_, row)| row).collect(), &[], 1, view.width)
 }
 
 fn host(view: &ListView<'_>) -> String {
@@ -135,4 +148,48 @@ fn total(view: &ListView<'_>) -> String {
 /// `1 server`, `2 servers`
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ServerLive, ServiceEntry, Vip};
+    use crate::view::samples;
+    use crate::view::{StatusView, status_text};
+
+    fn machine() -> (State, Observed) {
+        let (mut state, mut live) = (State::default(), Observed::default());
+        let ids = [samples::id("192.168.1.107"), samples::id("192.168.1.109")];
+        let servers = ids.map(|id| (id, samples::server(8))).into();
+        state.services.insert(samples::fwm(3), ServiceEntry { service: samples::persistent(), servers });
+        state.marks.extend([80, 443].map(|port| (samples::web_mark(port), samples::entry(3))));
+        state.vips.insert(samples::vip(), Vip::ours());
+        let seen = ServerLive { active: 212, inactive: 880, persist: 40, ..ServerLive::default() };
+        live.servers.insert((samples::fwm(3), ids[0]), seen);
+        (state, live)
+    }
+
+    #[test]
+    fn a_list_wide_and_narrow() {
+        let (state, live) = machine();
+        let owner = |_: &ServiceKey| Some("web".to_string());
+        let text =
+            |width| list_text(&ListView { state: &state, live: &live, owner: &owner, width }, Style::plain());
+        insta::assert_snapshot!(format!("{}\n{}", text(None), text(Some(60))));
+        let (state, live) = Default::default();
+        let empty = ListView { state: &state, live: &live, owner: &owner, width: None };
+        assert_eq!(
+            list_text(&empty, Style::plain()),
+            "0 services, 0 servers, 0 mark elements; 0 active, 0 inactive, 0 templates\n"
+        );
+    }
+
+    #[test]
+    fn a_status() {
+        let (state, live) = machine();
+        let drift = ["- mark 3  ip daddr 192.168.1.99 tcp dport 22  by others".to_string()];
+        let up = Some(std::time::Duration::from_secs(273_600));
+        let view = StatusView { name: "web", up, mine: &state, live: &live, drift: &drift, width: None };
+        insta::assert_snapshot!(status_text(&view, Style::plain()));
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    MarkSelector, Observed, PortRange, Server, ServerKey, Service, ServiceEntry, ServiceKey, State,
+    MarkSelector, Observed, Port, PortRange, Server, ServerKey, Service, ServiceEntry, ServiceKey, State,
     SyncDaemon, Timeouts, Tunnel,
 };
 
@@ -57,7 +57,8 @@ pub fn tunnel_value(tunnel: &Tunnel) -> Value {
         2 => "remcsum",
         _ => "none",
     };
-    json!({ "type": tunnel.kind.to_string(), "port": tunnel.port.0, "checksum": checksum })
+    let port = if tunnel.port == Port(0) { json!({}) } else { json!({ "port": tunnel.port.0 }) };
+    join(json!({ "type": tunnel.kind.to_string(), "checksum": checksum }), port)
 }
 
 pub fn mark_value(selector: &MarkSelector) -> Value {
@@ -98,10 +99,13 @@ pub fn timeouts_value(timeouts: &Timeouts) -> Value {
 }
 
 pub fn sync_value(daemon: &SyncDaemon) -> Value {
-    json!({
-        "dev": daemon.dev.name(), "id": daemon.id, "maxlen": daemon.maxlen,
+    // 0 is "as the device allows", which is said by leaving it out.
+    let maxlen = if daemon.maxlen == 0 { json!({}) } else { json!({ "maxlen": daemon.maxlen }) };
+    let rest = json!({
+        "dev": daemon.dev.name(), "id": daemon.id,
         "group": daemon.group.to_string(), "port": daemon.port, "ttl": daemon.ttl,
-    })
+    });
+    join(rest, maxlen)
 }
 
 /// Adds the fields of one object to another.
