@@ -14,7 +14,7 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::kernel::netns;
 use crate::plan::Warning;
-use crate::script::{Cancel, Engine, Limits};
+use crate::script::{Cancel, Engine, Level, Limits, set_log_level};
 use crate::view::{Style, warning_text};
 
 /// Bytes a script may use.
@@ -39,6 +39,11 @@ impl Context {
         if let Some(name) = &common.netns {
             netns::enter_netns(name)?;
         }
+        set_log_level(match (common.quiet, common.verbose) {
+            (true, _) => Level::Warn,
+            (false, true) => Level::Debug,
+            (false, false) => Level::Info,
+        });
         let machine = match (common.backend, &common.memory) {
             (_, Some(file)) => Machine::Memory(Some(file.clone())),
             (Which::Memory, None) => Machine::Memory(None),

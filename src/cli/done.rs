@@ -7,7 +7,8 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
-use crate::error::Error;
+use crate::error::{Error, Kind};
+use crate::script::excerpt_of;
 use crate::view::{document, error_text, error_value};
 
 /// A run that went well.
@@ -58,16 +59,22 @@ pub fn finish(context: &Context, verb: &str, start: Instant, done: Done) -> Exit
 }
 
 /// Prints a bad end. `nothing`: what to say of the changes if the error does not.
-pub fn fail(context: Option<&Context>, look: &Look<'_>, error: &Error) -> ExitCode {
+pub fn fail(context: Option<&Context>, look: &Look<'_>, mut error: Error) -> ExitCode {
+    // What a plan was refused for was said on a line of the policy too.
+    if error.excerpt.is_none() {
+        error.excerpt = error.origin.as_ref().and_then(excerpt_of).map(Box::new);
+    }
     if look.json {
         let fields = json!({
-            "command": look.verb, "ok": false, "error": error_value(error),
+            "command": look.verb, "ok": false, "error": error_value(&error),
             "warnings": context.map(Context::warnings).unwrap_or_default(),
             "duration_ms": look.start.elapsed().as_millis() as u64,
         });
         print(&document(fields));
     } else {
-        eprint!("{}", error_text(error, look.nothing, look.style));
+        // Who mistyped a command knows that nothing happened.
+        let nothing = if error.kind == Kind::Usage { "" } else { look.nothing };
+        eprint!("{}", error_text(&error, nothing, look.style));
     }
     ExitCode::from(error.exit_code())
 }

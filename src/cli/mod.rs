@@ -53,14 +53,14 @@ fn whole() -> ExitCode {
     let mut look = Look { verb: name, json: common.json, nothing, style: Style::plain(), start };
     let context = match Context::new(common, command, start) {
         Ok(context) => context,
-        Err(error) => return fail(None, &look, &error),
+        Err(error) => return fail(None, &look, error),
     };
     look.style = context.error_style();
     let end = dispatch(&context, verb);
     context.say_notes();
     match end {
         Ok(done) => finish(&context, name, start, done),
-        Err(error) => fail(Some(&context), &look, &error),
+        Err(error) => fail(Some(&context), &look, error),
     }
 }
 
@@ -106,5 +106,5 @@ fn usage(error: &clap::Error, start: Instant) -> ExitCode {
     let message = lines.next().unwrap_or("wrong usage").trim_start_matches("error: ").to_string();
     let mut wrong = Error::new(Kind::Usage, "usage", message);
     wrong.notes = lines.map(str::to_string).collect();
-    fail(None, &Look { verb: "", json, nothing: "", style: Style::plain(), start }, &wrong)
+    fail(None, &Look { verb: "", json, nothing: "", style: Style::plain(), start }, wrong)
 }

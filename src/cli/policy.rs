@@ -202,8 +202,9 @@ fn report(context: &Context, target: &Target, staged: &Staged, past: &Past, goal
     let last = match (goal, none, dry) {
         (Goal::Stop, true, _) if !started => format!("{name} is not started; nothing to do"),
         (Goal::Stop, true, _) => format!("{name}: what it owned is gone already; nothing to do"),
-        (_, true, _) if started => format!("{name} is started already; nothing to do"),
-        (_, true, _) => format!("{name}: everything is as it says; nothing to do"),
+        (_, true, true) => format!("No changes: the machine is as {name} says."),
+        (_, true, false) if started => format!("{name} is started already; nothing to do"),
+        (_, true, false) => format!("{name}: all of it is there already; nothing to do"),
         (_, false, true) => {
             let stop = if goal == Goal::Stop { " --stop" } else { "" };
             format!("{}.  Nothing was sent.  (lvsh plan{stop} {name} --as ipvsadm)", counts.text(false))

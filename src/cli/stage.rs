@@ -161,19 +161,10 @@ pub fn stage_stop(
     past: &Past,
 ) -> Result<Staged> {
     let mut session = Session::new(backend, journal, Mode::Staged, Owned::default());
-    let started = past.saved.is_some() || past.interrupted;
-    let mut wanted = Vec::new();
-    if let Some(policy) = policy {
-        wanted.extend(policy.loaded.desired.iter().flat_map(|desired| desired.vips.iter().cloned()));
-        if started && !policy.loaded.declared && policy.loaded.methods.iter().any(|method| method == "stop") {
-            let job = Job::Call { method: "stop".to_string(), args: json!({}) };
-            let (back, answer) = policy.engine.run(session, job);
-            session = back;
-            answer?;
-        }
-    }
     // What carries our tag is ours even if the state was lost.
     let mut owned = past.owned.clone();
+    let desired = policy.iter().filter_map(|policy| policy.loaded.desired.as_ref());
+    let wanted: Vec<_> = desired.flat_map(|desired| desired.vips.iter().cloned()).collect();
     let seen = session.see(&Want { marks: true, vips: true, services: Services::None, ..Want::default() })?;
     for (selector, _) in seen.marks.iter().filter(|(_, entry)| entry.owner == name) {
         owned.marks.entry(selector.clone()).or_insert(None);
@@ -182,6 +173,16 @@ pub fn stage_stop(
         if seen.vips.get(&key).is_some_and(|vip| vip.is_ours()) {
             owned.vips.entry(key).or_insert(None);
         }
+    }
+    let mut session = session.holding(owned.clone());
+    let started = past.saved.is_some() || past.interrupted;
+    if let Some(policy) = policy
+        && started
+    {
+        let job = Job::Call { method: "stop".to_string(), args: json!({}) };
+        let (back, answer) = policy.engine.run(session, job);
+        session = back;
+        answer?;
     }
     session.release(&owned)?;
     let plan = session.plan();

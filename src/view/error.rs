@@ -26,7 +26,9 @@ pub fn error_text(error: &Error, nothing: &str, style: Style) -> String {
     for note in &error.notes {
         out.push_str(&bullet(&margin, "", note));
     }
-    if let Some(hint) = &error.hint {
+    // Not twice: the caret or the message may say it already.
+    let said = |hint: &str| error.message.contains(hint) || boxed.is_some_and(|boxed| boxed.label == hint);
+    if let Some(hint) = error.hint.as_ref().filter(|hint| !said(hint)) {
         out.push_str(&bullet(&margin, "hint: ", hint));
     }
     match error.aftermath.as_deref() {

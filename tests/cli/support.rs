@@ -91,7 +91,7 @@ impl Playground {
         let text = text.replace(&*self.root.path().to_string_lossy(), "ROOT");
         let mut out = String::new();
         for line in text.lines() {
-            out.push_str(&number_after(&number_after(line, "pid "), "\"duration_ms\": "));
+            out.push_str(&number_after(&number_after(line, "pid ", "N"), "\"duration_ms\": ", "0"));
             out.push('\n');
         }
         out
@@ -115,12 +115,12 @@ impl Playground {
     }
 }
 
-/// Replaces the number after a word by N.
-fn number_after(line: &str, word: &str) -> String {
+/// Replaces the number after a word.
+fn number_after(line: &str, word: &str, instead: &str) -> String {
     match line.split_once(word) {
         Some((before, rest)) => {
             let digits = rest.chars().take_while(char::is_ascii_digit).count();
-            let n = if digits > 0 { "N" } else { "" };
+            let n = if digits > 0 { instead } else { "" };
             format!("{before}{word}{n}{}", &rest[digits..])
         }
         None => line.to_string(),

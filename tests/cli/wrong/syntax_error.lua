@@ -1,6 +1,6 @@
 return lvs.policy {
   name = "web",
-  vip  { addr = "192.168.1.99/32", dev = "eth0" },
+  vip  = = { addr = "192.168.1.99/32", dev = "eth0" },
   mark = { mark = 3, daddr = "192.168.1.99", proto = "tcp", dports = { 80, 443 } },
   service = {
     fwmark    = 3,

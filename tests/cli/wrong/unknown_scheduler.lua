@@ -5,7 +5,6 @@ return lvs.policy {
   service = {
     fwmark    = 3,
     scheduler = "wlcc",
-    flags     = { "sh-fallback" },
     servers   = {
       { addr = "192.168.1.107", method = "dr", weight = 1 },
       { addr = "192.168.1.109", method = "dr", weight = 1 },
