@@ -14,7 +14,9 @@ use crate::plan::Step;
 ///
 /// Two implementations: `kernel::Kernel` and [`Memory`]. Both obey the same contract and the same conformance
 /// table (`tests/conformance`); where they differ, `Memory` is wrong.
-pub trait Backend {
+///
+/// `Send`, because a session works on the thread of the VM.
+pub trait Backend: Send {
     /// Reads what is asked for. An empty machine is an empty state, not an error.
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot>;
 

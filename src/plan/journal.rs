@@ -5,7 +5,9 @@ use crate::error::Result;
 
 /// Where the plan of a run is kept while it is carried out. If the run is killed, the next one finds it there
 /// and knows which objects may be half made.
-pub trait Journal {
+///
+/// `Send`, because a session works on the thread of the VM.
+pub trait Journal: Send {
     /// Called before the first message is sent; an error here means that nothing is sent.
     fn begin(&mut self, plan: &Plan) -> Result<()>;
 

@@ -59,6 +59,10 @@ pub struct Session {
     sent: Vec<Action>,
     /// Why effects are refused just now, if they are.
     sealed: Option<&'static str>,
+    /// What the policy owns and a script still sees; `stop` gives it up.
+    held: Owned,
+    /// What to go back to when each running rehearsal ends, innermost last.
+    rehearsals: Vec<Rehearsal>,
     /// For the user, after the run.
     pub warnings: Vec<String>,
 }
@@ -78,8 +82,17 @@ impl Session {
             origins: BTreeMap::new(),
             sent: Vec::new(),
             sealed: None,
+            held: Owned::default(),
+            rehearsals: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// A session of `stop`: what the policy owns is still seen, and [`Session::release_held`] takes it away.
+    #[must_use]
+    pub fn holding(mut self, held: Owned) -> Session {
+        self.held = held;
+        self
     }
 
     pub fn mode(&self) -> Mode {
@@ -89,6 +102,14 @@ impl Session {
     /// Refuses effects from here on, for the reason given; `None` allows them again.
     pub fn seal(&mut self, why: Option<&'static str>) {
         self.sealed = why;
+    }
+
+    /// Whether effects are allowed just now; else the error that says why not.
+    pub fn may_change(&self) -> Result<()> {
+        match self.sealed {
+            None => Ok(()),
+            Some(why) => Err(Error::new(Kind::Script, "no_effects", why).hint("put this in start()")),
+        }
     }
 
     pub fn capabilities(&mut self) -> Result<Capabilities> {
@@ -168,6 +189,11 @@ impl Session {
         merge(&mut self.actual, &news, want);
         merge(&mut self.base, &base, want);
         merge(&mut self.view, &base, want);
+        for before in &mut self.rehearsals {
+            // What is only read is no change.
+            merge(&mut before.view, &base, want);
+            merge(&mut before.base, &base, want);
+        }
         self.observed.services.extend(seen.observed.services);
         self.observed.servers.extend(seen.observed.servers);
         self.read.services = match (std::mem::take(&mut self.read.services), &want.services) {
@@ -190,11 +216,8 @@ impl Session {
     ///
     /// What the steps touch must have been seen before; [`Session::see`] does both.
     pub fn effect(&mut self, actions: Vec<Action>) -> Result<()> {
-        if let Some(why) = self.sealed {
-            let mut error = Error::new(Kind::Script, "no_effects", why);
-            error.origin = actions.first().and_then(|action| action.origin.clone());
-            return Err(error.hint("put this in start()"));
-        }
+        self.may_change()
+            .map_err(|error| error.at(actions.first().and_then(|action| action.origin.as_ref())))?;
         match self.mode {
             Mode::Live => self.send(actions),
             Mode::Staged => self.stage(&actions),
@@ -247,9 +270,7 @@ impl Session {
         self.place(&mut next, wanted, owner, adopt)?;
         self.origins.extend(wanted.origins.clone());
         if self.mode == Mode::Staged {
-            if let Some(why) = self.sealed {
-                return Err(Error::new(Kind::Script, "no_effects", why).hint("put this in start()"));
-            }
+            self.may_change()?;
             self.view = next;
             return Ok(());
         }
@@ -333,6 +354,56 @@ impl Session {
         Ok(())
     }
 
+    /// As [`Session::release`], for what the session holds or was made without.
+    pub fn release_held(&mut self) -> Result<()> {
+        self.may_change()?;
+        self.see_owned()?;
+        let held = std::mem::take(&mut self.held);
+        let said = match self.mode {
+            Mode::Staged => self.release(&held),
+            Mode::Live => self.ensure(&want_of(&held)).and_then(|()| {
+                let next = held.without(&self.view);
+                let steps = diff(&self.view, &next);
+                let actions = steps.into_iter().map(|step| self.with_origin(step)).collect();
+                self.effect(actions)
+            }),
+        };
+        self.held = held;
+        said
+    }
+
+    /// From here on changes are only staged, whatever the mode, until [`Session::rehearsed`].
+    pub fn rehearse(&mut self) {
+        self.rehearsals.push(Rehearsal {
+            mode: self.mode,
+            view: self.view.clone(),
+            base: self.base.clone(),
+            origins: self.origins.clone(),
+            warnings: self.warnings.len(),
+        });
+        self.mode = Mode::Staged;
+    }
+
+    /// What was staged since [`Session::rehearse`]; everything is as before then.
+    pub fn rehearsed(&mut self) -> Plan {
+        let Some(before) = self.rehearsals.pop() else { return Plan::default() };
+        let steps = diff(&before.view, &self.view);
+        let plan = Plan { actions: steps.into_iter().map(|step| self.with_origin(step)).collect() };
+        self.mode = before.mode;
+        self.view = before.view;
+        self.base = before.base;
+        self.origins = before.origins;
+        self.warnings.truncate(before.warnings);
+        plan
+    }
+
+    /// Ends all rehearsals, after a script that was cut off in one.
+    pub fn stop_rehearsing(&mut self) {
+        while !self.rehearsals.is_empty() {
+            self.rehearsed();
+        }
+    }
+
     /// Reads what the policy owns, so that the plan also removes what the policy no longer names.
     pub fn see_owned(&mut self) -> Result<()> {
         let want = want_of(&self.owned);
@@ -407,6 +478,15 @@ impl Session {
 pub struct Savepoint {
     sent: usize,
     view: Option<State>,
+}
+
+/// A session before changes were only tried.
+struct Rehearsal {
+    mode: Mode,
+    view: State,
+    base: State,
+    origins: BTreeMap<String, Origin>,
+    warnings: usize,
 }
 
 /// A live run's journal stays until the whole run is over.

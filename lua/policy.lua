@@ -1,0 +1,87 @@
+-- The policy object, and what else of the API is easier said in Lua.
+--
+-- `inner` holds natives that scripts do not see. They raise error objects themselves.
+local inner = ...
+local pack, unpack, xpcall, error, type, setmetatable = table.pack, table.unpack, xpcall, error, type, setmetatable
+
+-- Methods ----------------------------------------------------------------------------------------
+
+local methods = {}
+local kept = setmetatable({}, { __mode = "k" }) -- policy -> { name, declared, hooks }
+
+local function of(self)
+  local it = kept[self]
+  if not it then error("this is a method of a policy: write policy:start() with ':'", 3) end
+  return it
+end
+
+-- args = { adopt = true } takes over what is in the way instead of refusing.
+function methods.default_start(self, args)
+  local it = of(self)
+  inner.declare(it.declared, it.name, type(args) == "table" and args.adopt == true)
+  if it.given.on_start then it.given.on_start(self) end
+end
+
+function methods.default_stop(self)
+  local it = of(self)
+  if it.given.on_stop then it.given.on_stop(self) end
+  inner.release()
+end
+
+function methods.default_status(self)
+  local it = of(self)
+  local differs, total = inner.plan(it.declared, it.name).count, inner.total(it.declared)
+  local state = "changed"
+  if differs == 0 then state = "up" elseif total > 0 and differs >= total then state = "down" end
+  local text = differs == 0 and "everything is as declared" or ("%d of %d things differ"):format(differs, total)
+  return { name = it.name, state = state, differs = differs, text = text }
+end
+
+function methods.plan(self)
+  local it = of(self)
+  return inner.plan(it.declared, it.name)
+end
+
+-- What the policy starts with decides: a start of the user's own is also what apply runs.
+function methods.apply(self) return self:start { adopt = true } end
+
+methods.start, methods.stop, methods.status = methods.default_start, methods.default_stop, methods.default_status
+
+local policy = {
+  __name = "policy",
+  __metatable = false,
+  __tostring = function(self) return "policy " .. of(self).name end,
+  __index = function(self, key)
+    local own = methods[key]
+    if own ~= nil then return own end
+    return inner.unknown_method(key)
+  end,
+}
+
+local function make(name, declared, given)
+  local object = { name = name }
+  -- What the spec replaces; the derived one stays reachable as default_….
+  object.start, object.stop, object.status = given.start, given.stop, given.status
+  kept[object] = { name = name, declared = declared, given = given }
+  return setmetatable(object, policy)
+end
+
+-- Functions of the root --------------------------------------------------------------------------
+
+local function transaction(body)
+  local point = inner.mark(body)
+  local got = pack(xpcall(body, inner.caught))
+  if got[1] then return unpack(got, 2, got.n) end
+  error(inner.back(point, got[2]), 0)
+end
+
+local function plan(desired)
+  if type(desired) ~= "function" then return inner.plan_desired(desired) end
+  inner.rehearse()
+  local ok, raised = xpcall(desired, inner.caught)
+  local steps = inner.rehearsed()
+  if not ok then error(raised, 0) end
+  return steps
+end
+
+return make, transaction, plan

@@ -1,0 +1,86 @@
+//! What shall exist, from a row of `DESIRED` or `POLICY`.
+
+use std::collections::btree_map::Entry;
+
+use super::super::convert::{Row, Val};
+use super::super::fault::{Checked, Fault};
+use super::{marks, service, sync, sysctl_value, timeouts, vip};
+use crate::error::Origin;
+use crate::model::SysctlName;
+use crate::plan::{Declared, Step};
+
+/// Builds it. `place` gives the file and line of `field` or of `field[index]`, where it is known.
+pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) -> Checked<Declared> {
+    let mut out = Declared::default();
+    let mut note = |out: &mut Declared, field: &str, index: usize, name: &dyn Fn() -> String| {
+        if let Some(origin) = place(field, index) {
+            out.origins.insert(name(), origin);
+        }
+    };
+    for (at, row) in rows(row, "service") {
+        let here = |fault: Box<Fault>| inside(fault, row.1, "service", at);
+        let (key, entry) = service(row.0).map_err(here)?;
+        match out.services.entry(key) {
+            Entry::Vacant(place) => place.insert(entry),
+            Entry::Occupied(_) => return Err(here(Fault::bad(format!("service {key} is declared twice")))),
+        };
+        note(&mut out, "service", at, &|| format!("service {key}"));
+    }
+    for (at, row) in rows(row, "mark") {
+        let here = |fault: Box<Fault>| inside(fault, row.1, "mark", at);
+        let spec = marks(row.0).map_err(here)?;
+        for selector in spec.selectors {
+            let mark = spec.mark;
+            if let Some(other) = out.marks.insert(selector.clone(), mark) {
+                return Err(here(Fault::bad(format!("{selector} is marked twice: {other} and {mark}"))));
+            }
+            note(&mut out, "mark", at, &|| format!("mark {mark} for {selector}"));
+        }
+    }
+    for (at, row) in rows(row, "vip") {
+        let here = |fault: Box<Fault>| inside(fault, row.1, "vip", at);
+        let key = vip(row.0).map_err(here)?;
+        if !out.vips.insert(key.clone()) {
+            return Err(here(Fault::bad(format!("vip {key} is declared twice"))));
+        }
+        out.devices.insert(key.dev.clone());
+        note(&mut out, "vip", at, &|| format!("vip {key}"));
+    }
+    if let Val::Map(pairs) = row.get("sysctls") {
+        for (name, value) in pairs {
+            let full = SysctlName::new(name).map_err(|why| Fault::bad(why).under(name).under("sysctls"))?;
+            out.sysctls.insert(full.clone(), sysctl_value(value));
+            note(&mut out, "sysctls", 1, &|| format!("sysctl {full}"));
+        }
+    }
+    if let Some(row) = row.row("timeouts") {
+        out.timeouts = Some(timeouts(row));
+        note(&mut out, "timeouts", 1, &|| "timeouts".to_string());
+    }
+    for (at, row) in rows(row, "sync") {
+        let here = |fault: Box<Fault>| inside(fault, row.1, "sync", at);
+        let (role, daemon) = sync(row.0).map_err(here)?;
+        out.devices.insert(daemon.dev.clone());
+        let step = Step::StartSync { role, daemon: daemon.clone() };
+        if out.syncs.insert(role, daemon).is_some() {
+            return Err(here(Fault::bad(format!("sync {role} is declared twice"))));
+        }
+        note(&mut out, "sync", at, &|| format!("{} {}", step.kind(), step.subject()));
+    }
+    Ok(out)
+}
+
+/// The rows of a field that is one table or a list of them, counted from 1, and whether it is alone.
+fn rows<'a>(row: &'a Row, field: &str) -> impl Iterator<Item = (usize, (&'a Row, bool))> {
+    let list = row.list(field);
+    let alone = list.len() == 1;
+    let each = list.iter().enumerate();
+    each.filter_map(
+        move |(at, val)| if let Val::Row(row) = val { Some((at + 1, (&**row, alone))) } else { None },
+    )
+}
+
+/// One table alone has no index in the file; a list of one has, and the search looks for both.
+fn inside(fault: Box<Fault>, alone: bool, field: &str, at: usize) -> Box<Fault> {
+    if alone { fault.under(field) } else { fault.item(at).under(field) }
+}

@@ -1,0 +1,333 @@
+//! Lua values to checked values, strictly, by schema. What a checked value means is said in `build`.
+
+mod scalar;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use mlua::{Function, Table, Value};
+
+use self::scalar::{address, endpoint, integer, mark, net, ports, seconds, text};
+pub(super) use self::scalar::{parse_seconds, show};
+use super::fault::{Checked, Fault};
+use super::schema::{Schema, Ty};
+use crate::model::{Port, PortRange, ServiceKey};
+
+/// A value that fits its [`Ty`].
+#[derive(Debug, Default)]
+pub(super) enum Val {
+    #[default]
+    Nil,
+    Bool(bool),
+    Int(i64),
+    Seconds(f64),
+    Str(String),
+    Word(&'static str),
+    Addr(IpAddr),
+    Endpoint(IpAddr, Option<Port>),
+    Net(IpNet),
+    Ports(PortRange),
+    List(Vec<Val>),
+    Map(Vec<(String, Val)>),
+    Row(Box<Row>),
+    Service(ServiceKey),
+    Function(Function),
+    Any(Value),
+}
+
+/// A table that fits its schema: one value per field, in the schema's order.
+#[derive(Debug)]
+pub(super) struct Row {
+    schema: &'static Schema,
+    vals: Vec<Val>,
+}
+
+/// Tells a service record from other tables.
+pub(super) type Known<'a> = &'a dyn Fn(&Table) -> Option<ServiceKey>;
+
+impl Row {
+    pub fn get(&self, name: &str) -> &Val {
+        let at = self.schema.fields.iter().position(|field| field.name == name);
+        at.and_then(|at| self.vals.get(at)).unwrap_or(&Val::Nil)
+    }
+
+    pub fn take(&mut self, name: &str) -> Val {
+        let at = self.schema.fields.iter().position(|field| field.name == name);
+        at.and_then(|at| self.vals.get_mut(at)).map(std::mem::take).unwrap_or_default()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        !matches!(self.get(name), Val::Nil)
+    }
+
+    pub fn int(&self, name: &str) -> Option<i64> {
+        match self.get(name) {
+            Val::Int(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A number whose range is that of the field, as u32.
+    pub fn u32(&self, name: &str) -> Option<u32> {
+        self.int(name).and_then(|value| u32::try_from(value).ok())
+    }
+
+    pub fn u16(&self, name: &str) -> Option<u16> {
+        self.int(name).and_then(|value| u16::try_from(value).ok())
+    }
+
+    pub fn seconds(&self, name: &str) -> Option<f64> {
+        match self.get(name) {
+            Val::Seconds(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub fn bool(&self, name: &str) -> Option<bool> {
+        match self.get(name) {
+            Val::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A string or a word.
+    pub fn str(&self, name: &str) -> Option<&str> {
+        match self.get(name) {
+            Val::Str(value) => Some(value),
+            Val::Word(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub fn row(&self, name: &str) -> Option<&Row> {
+        match self.get(name) {
+            Val::Row(row) => Some(row),
+            _ => None,
+        }
+    }
+
+    pub fn list(&self, name: &str) -> &[Val] {
+        match self.get(name) {
+            Val::List(list) => list,
+            _ => &[],
+        }
+    }
+}
+
+/// Checks one value. `what` names it in messages: the field or the parameter.
+pub(super) fn check(value: Value, ty: &'static Ty, what: &str, known: Known<'_>) -> Checked<Val> {
+    match ty {
+        Ty::Any => Ok(Val::Any(value)),
+        Ty::Boolean => match value {
+            Value::Boolean(value) => Ok(Val::Bool(value)),
+            other => Err(wrong(what, &other, "true or false")),
+        },
+        Ty::Integer { min, max } => integer(&value, what, *min, *max).map(Val::Int),
+        Ty::Mark => mark(&value, what).map(Val::Int),
+        Ty::Seconds { min, max, whole } => seconds(&value, what, *min, *max, *whole).map(Val::Seconds),
+        Ty::Str => text(&value, what).map(Val::Str),
+        Ty::Enum(words) => word(&value, what, words),
+        Ty::Address => address(&value, what).map(Val::Addr),
+        Ty::Endpoint => endpoint(&value, what).map(|(addr, port)| Val::Endpoint(addr, port)),
+        Ty::Net => net(&value, what).map(Val::Net),
+        Ty::Ports => ports(&value, what).map(Val::Ports),
+        Ty::Function => match value {
+            Value::Function(function) => Ok(Val::Function(function)),
+            other => Err(wrong(what, &other, "a function")),
+        },
+        Ty::List(of) => list(value, of, what, known),
+        Ty::OneOrList(of) => match &value {
+            Value::Table(table) if is_sequence(table) => list(value, of, what, known),
+            _ => Ok(Val::List(vec![check(value, of, what, known)?])),
+        },
+        Ty::Map(of) => map(value, of, what, known),
+        Ty::Table(schema) => match value {
+            Value::Table(table) => row(&table, schema, known).map(|row| Val::Row(Box::new(row))),
+            other => Err(wrong(what, &other, &format!("a table ({}: {})", schema.name, schema.names()))),
+        },
+        Ty::Either(all) => match all.iter().find(|ty| takes(ty, &value)) {
+            Some(ty) => check(value, ty, what, known),
+            None => Err(wrong(what, &value, &ty.describe())),
+        },
+        Ty::Service(schema) => match value {
+            Value::Table(table) => match known(&table) {
+                Some(key) => Ok(Val::Service(key)),
+                None => row(&table, schema, known).map(|row| Val::Row(Box::new(row))),
+            },
+            other => Err(wrong(what, &other, "a service, or a table like { fwmark = 3 }")),
+        },
+    }
+}
+
+/// Whether the Lua type is one that `ty` is written with; decides between the parts of an `Either`.
+fn takes(ty: &Ty, value: &Value) -> bool {
+    match ty {
+        Ty::Any => true,
+        Ty::Boolean => matches!(value, Value::Boolean(_)),
+        Ty::Integer { .. } | Ty::Mark => matches!(value, Value::Integer(_) | Value::Number(_)),
+        Ty::Seconds { .. } | Ty::Ports => {
+            matches!(value, Value::Integer(_) | Value::Number(_) | Value::String(_))
+        }
+        Ty::Str | Ty::Enum(_) | Ty::Address | Ty::Endpoint | Ty::Net => matches!(value, Value::String(_)),
+        Ty::Function => matches!(value, Value::Function(_)),
+        Ty::List(_) | Ty::Map(_) | Ty::Table(_) | Ty::Service(_) => matches!(value, Value::Table(_)),
+        Ty::OneOrList(of) => matches!(value, Value::Table(_)) || takes(of, value),
+        Ty::Either(all) => all.iter().any(|ty| takes(ty, value)),
+    }
+}
+
+/// `bad value for 'servers': a string is not a list`
+pub(super) fn wrong(what: &str, value: &Value, wanted: &str) -> Box<Fault> {
+    Fault::bad(format!("bad value for '{what}': {} is not {wanted}", show(value)))
+}
+
+fn word(value: &Value, what: &str, words: &'static [&'static str]) -> Checked<Val> {
+    if let Value::String(typed) = value {
+        let typed = typed.as_bytes();
+        if let Some(word) = words.iter().find(|word| word.as_bytes() == &*typed) {
+            return Ok(Val::Word(word));
+        }
+    }
+    let mut fault = Fault::bad(format!("'{what}' is one of {}; got {}", words.join(", "), show(value)));
+    if let Value::String(typed) = value
+        && let Some(near) = crate::error::did_you_mean(&typed.to_string_lossy(), words.iter().copied())
+    {
+        fault.label = format!("did you mean \"{near}\"?");
+        fault = fault.hint(format!("did you mean \"{near}\"?"));
+    }
+    Err(fault)
+}
+
+fn is_sequence(table: &Table) -> bool {
+    table.raw_len() > 0 || (table.has_metatable() && table.len().is_ok_and(|len| len > 0)) || table.is_empty()
+}
+
+fn list(value: Value, of: &'static Ty, what: &str, known: Known<'_>) -> Checked<Val> {
+    let Value::Table(table) = value else {
+        return Err(wrong(what, &value, &format!("a list ({})", of.describe())));
+    };
+    // Lists of records are proxies: their elements come through metamethods.
+    let proxy = table.has_metatable();
+    let len = if proxy { table.len().map_err(inside)? as usize } else { table.raw_len() };
+    let mut out = Vec::with_capacity(len);
+    for index in 1..=len {
+        let item: Value = if proxy { table.get(index) } else { table.raw_get(index) }.map_err(inside)?;
+        out.push(check(item, of, what, known).map_err(|fault| fault.item(index))?);
+    }
+    if !proxy {
+        only_numbers(&table, len, what)?;
+    }
+    Ok(Val::List(out))
+}
+
+/// A key among the elements of a list is a mistake that would be lost silently.
+fn only_numbers(table: &Table, len: usize, what: &str) -> Checked<()> {
+    let mut odd = None;
+    let mut seen = 0;
+    let walk = table.for_each::<Value, Value>(|key, _| {
+        seen += 1;
+        if !matches!(key, Value::Integer(_)) && odd.is_none() {
+            odd = Some(key);
+        }
+        Ok(())
+    });
+    walk.map_err(inside)?;
+    match odd {
+        Some(Value::String(key)) => {
+            let key = key.to_string_lossy();
+            let mut fault = Fault::bad(format!("unknown field '{key}' in the list '{what}'"));
+            fault.error.code = "unknown_field".to_string();
+            fault.at_key = true;
+            Err(fault.hint("a list has no names; write { … } around each of its elements").under(&key))
+        }
+        Some(key) => Err(Fault::bad(format!("bad value for '{what}': {} is no key of a list", show(&key)))),
+        None if seen != len => Err(Fault::bad(format!("bad value for '{what}': the list has holes (nil)"))),
+        None => Ok(()),
+    }
+}
+
+fn map(value: Value, of: &'static Ty, what: &str, known: Known<'_>) -> Checked<Val> {
+    let Value::Table(table) = value else {
+        return Err(wrong(what, &value, &format!("a table of {}", of.describe())));
+    };
+    let mut pairs = Vec::new();
+    table
+        .for_each::<Value, Value>(|key, value| {
+            pairs.push((key, value));
+            Ok(())
+        })
+        .map_err(inside)?;
+    let mut out = Vec::with_capacity(pairs.len());
+    for (key, value) in pairs {
+        let Value::String(key) = key else {
+            return Err(Fault::bad(format!(
+                "bad value for '{what}': the key {} is not a string",
+                show(&key)
+            )));
+        };
+        let key = key.to_string_lossy();
+        let value = check(value, of, &key, known).map_err(|fault| fault.under(&key))?;
+        out.push((key, value));
+    }
+    // Lua's order is no order; what is made of this must be the same every time.
+    out.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(Val::Map(out))
+}
+
+/// Checks a table against its schema.
+pub(super) fn row(table: &Table, schema: &'static Schema, known: Known<'_>) -> Checked<Row> {
+    let mut vals: Vec<Val> = Vec::new();
+    vals.resize_with(schema.fields.len(), Val::default);
+    let mut fault = None;
+    let walk = table.for_each::<Value, Value>(|key, value| {
+        if fault.is_some() {
+            return Ok(());
+        }
+        match one(&key, value, schema, known) {
+            Ok((at, val)) => vals[at] = val,
+            Err(found) => fault = Some(found),
+        }
+        Ok(())
+    });
+    walk.map_err(inside)?;
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    for (field, val) in schema.fields.iter().zip(&vals) {
+        if field.required && matches!(val, Val::Nil) {
+            let mut fault = Fault::bad(format!("missing field '{}' in {}", field.name, schema.name));
+            fault.error.code = "missing_field".to_string();
+            return Err(fault.hint(format!("{} = …    {}", field.name, field.doc)));
+        }
+    }
+    Ok(Row { schema, vals })
+}
+
+fn one(key: &Value, value: Value, schema: &'static Schema, known: Known<'_>) -> Checked<(usize, Val)> {
+    if let Value::String(key) = key {
+        let bytes = key.as_bytes();
+        for (at, field) in schema.fields.iter().enumerate() {
+            if field.name.as_bytes() == &*bytes {
+                let val = check(value, &field.ty, field.name, known);
+                return val.map(|val| (at, val)).map_err(|fault| fault.under(field.name));
+            }
+        }
+    }
+    let typed = match key {
+        Value::String(key) => key.to_string_lossy(),
+        other => show(other),
+    };
+    let names: Vec<&str> = schema.fields.iter().map(|field| field.name).collect();
+    if let Value::Integer(index) = key {
+        let mut fault = Fault::bad(format!("{} takes named fields; got a value without a name", schema.name));
+        fault.error = fault.error.note(format!("fields: {}", names.join(", ")));
+        return Err(fault.item(usize::try_from(*index).unwrap_or_default()));
+    }
+    Err(Fault::unknown_field(&typed, schema.name, &names))
+}
+
+/// An error of a metamethod while a table was read.
+pub(super) fn inside(error: mlua::Error) -> Box<Fault> {
+    let text = error.to_string();
+    Fault::bad(format!("a table could not be read: {}", text.lines().next().unwrap_or_default()))
+}

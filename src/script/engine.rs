@@ -1,0 +1,177 @@
+//! The VM's thread, and waiting for it no longer than it may take.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::cancel::Cancel;
+use super::host::{Host, LOAD_LIMIT, Shared, load_timeout};
+use super::sandbox::Stdlib;
+use super::shown::Shown;
+use super::vm::Vm;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Declared, Session};
+
+/// What a script may use.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of Lua's own; what Rust holds for it is not counted.
+    pub memory: usize,
+    pub stdlib: Stdlib,
+    /// Where `require` looks, after the policy's own directory.
+    pub lib_dirs: Vec<PathBuf>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memory: 64 * 1024 * 1024,
+            stdlib: Stdlib::Safe,
+            lib_dirs: vec![PathBuf::from("/etc/lvsh/lib")],
+        }
+    }
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Loads a policy file. Effects are refused meanwhile.
+    Load(PathBuf),
+    /// Calls a method of the loaded policy. `args` becomes its argument: `{"adopt": true}` for `start`.
+    Call { method: String, args: serde_json::Value },
+    /// Runs a script for what it does.
+    Run { path: PathBuf, args: Vec<String> },
+    /// An expression, or statements. Globals may be made, and stay.
+    Eval { code: String },
+}
+
+/// What a job brought.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// After `Load`.
+    pub loaded: Option<Loaded>,
+    /// What the chunk or method returned.
+    pub values: Vec<Shown>,
+    /// What `lvs.status` said last: a word, and why.
+    pub status: Option<(String, String)>,
+    /// What was logged at `warn` and above.
+    pub warnings: Vec<String>,
+}
+
+/// A policy file that was loaded.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub name: String,
+    pub path: PathBuf,
+    /// Made by `lvs.policy`; else a table with functions.
+    pub declared: bool,
+    pub methods: Vec<String>,
+    /// What it declares, for lint without running it.
+    pub desired: Option<Declared>,
+}
+
+/// How long a VM may take to notice that it has to stop, before it is given up.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A VM on a thread of its own.
+///
+/// The thread is made by [`Engine::new`] and works in that thread's network namespace.
+pub struct Engine {
+    jobs: Sender<Job>,
+    answers: Receiver<Result<Answer>>,
+    session: Shared,
+    cancel: Cancel,
+    given_up: bool,
+}
+
+impl Engine {
+    pub fn new(limits: Limits, cancel: Cancel) -> Result<Engine> {
+        let (jobs, inbox) = channel::<Job>();
+        let (outbox, answers) = channel();
+        let session: Shared = Arc::new(Mutex::new(None));
+        let (session2, cancel2) = (Arc::clone(&session), cancel.clone());
+        let work = move || {
+            let host = Host::new(session2, cancel2, limits.memory, limits.lib_dirs.clone());
+            let mut vm = Vm::new(host, &limits);
+            while let Ok(job) = inbox.recv() {
+                let answer = match &mut vm {
+                    Ok(vm) => vm.run(job),
+                    Err(error) => Err(error.clone()),
+                };
+                if outbox.send(answer).is_err() {
+                    break;
+                }
+            }
+        };
+        // Lua's C stack is 200 calls deep at most; debug builds need the room.
+        let thread = std::thread::Builder::new().name("lua".to_string()).stack_size(4 << 20);
+        thread.spawn(work).map_err(|error| {
+            Error::new(Kind::Io, "io", format!("cannot start the thread of the VM: {error}"))
+        })?;
+        Ok(Engine { jobs, answers, session, cancel, given_up: false })
+    }
+
+    /// Runs a job on the VM's thread against this session and gives both back, at the latest a second after the
+    /// cancel. A VM that does not stop by then (it is inside a C function) is given up: what it asks for later
+    /// fails, and so does every later job.
+    pub fn run(&mut self, session: Session, job: Job) -> (Session, Result<Answer>) {
+        if self.given_up {
+            let error = Error::new(Kind::Script, "interrupted", "the VM was given up; it did not stop");
+            return (session, Err(error));
+        }
+        let load_limit = matches!(job, Job::Load(_)).then(|| Instant::now() + LOAD_LIMIT);
+        let mut session = Some(session);
+        *self.slot() = session.take();
+        let answer = match self.jobs.send(job) {
+            Ok(()) => self.wait(load_limit),
+            Err(_) => Err(crashed()),
+        };
+        // The lock is held only while a native works: kernel messages are never cut in the middle.
+        loop {
+            if let Some(mut session) = self.slot().take() {
+                session.stop_rehearsing();
+                session.seal(None);
+                return (session, answer);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Session>> {
+        // A panic on the VM's thread must not keep the session from being rolled back.
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&mut self, load_limit: Option<Instant>) -> Result<Answer> {
+        let mut stop_since = None;
+        loop {
+            match self.answers.recv_timeout(Duration::from_millis(20)) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.given_up = true;
+                    return Err(crashed());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let late = load_limit.is_some_and(|limit| Instant::now() >= limit);
+            if self.cancel.reason().is_none() && !late {
+                continue;
+            }
+            if stop_since.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+                self.given_up = true;
+                let error = match self.cancel.reason() {
+                    Some(kind) => self.cancel.error(kind),
+                    None => load_timeout(),
+                };
+                return Err(
+                    error.note("it was inside one call of a C function, as string.find with a bad pattern")
+                );
+            }
+        }
+    }
+}
+
+fn crashed() -> Error {
+    Error::new(Kind::Script, "internal", "the VM's thread ended: this is a bug of lvsh")
+}

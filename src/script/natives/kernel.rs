@@ -1,0 +1,192 @@
+//! Kernel settings: sysctls, timeouts, sync daemons, and what this kernel is.
+
+use mlua::Value;
+
+use super::{Call, read};
+use crate::backend::Want;
+use crate::model::{IfName, SyncDaemon, SysctlName};
+use crate::plan::{Step, refusal};
+use crate::script::build;
+use crate::script::convert::Val;
+use crate::script::fault::{Checked, Fault};
+use crate::script::records::Shape;
+use crate::script::registry::{Entry, Param, Run};
+use crate::script::schema::{SYNC, SYNC_GONE, SYSCTL_VALUE, TIMEOUTS, Ty};
+
+const GROUP: &str = "kernel";
+
+static TIMEOUTS_SHAPE: Shape =
+    Shape { name: "a record of timeouts", fields: &["tcp", "tcp_fin", "udp"], remedy: "lvs.set_timeouts" };
+static SYNC_SHAPE: Shape = Shape {
+    name: "a sync daemon's record",
+    fields: &["role", "dev", "id", "group", "port", "ttl", "maxlen"],
+    remedy: "lvs.stop_sync and lvs.start_sync",
+};
+static INFO_SHAPE: Shape = Shape {
+    name: "a record",
+    fields: &["version", "release", "schedulers", "conn_tab_size", "lvsh"],
+    remedy: "",
+};
+
+pub static ENTRIES: &[Entry] = &[
+    Entry::new(
+        "lvs.sysctl",
+        GROUP,
+        &[
+            Param::new("name", &Ty::Str, "With dots; net.ipv4.vs. may be left out."),
+            Param::new("value", &SYSCTL_VALUE, "The new value; left out, it is only read.").optional(),
+        ],
+        Run::Native(sysctl),
+        "Reads a kernel setting, or sets it. nil when this kernel does not have it.",
+    )
+    .returns("integer, or string where it is not one number")
+    .changes(&["ENOENT", "EINVAL"])
+    .like("sysctl net.ipv4.vs.conntrack")
+    .example("if lvs.sysctl \"expire_quiescent_template\" == 0 then print \"templates stay\" end"),
+    Entry::new("lvs.timeouts", GROUP, &[], Run::Native(timeouts), "Timeouts of connection entries, seconds.")
+        .returns("record: tcp, tcp_fin, udp")
+        .like("ipvsadm -Ln --timeout")
+        .example("print(lvs.timeouts().tcp)"),
+    Entry::new(
+        "lvs.set_timeouts",
+        GROUP,
+        &[Param::new("spec", &Ty::Table(&TIMEOUTS), "Those to change.")],
+        Run::Native(set_timeouts),
+        "Sets timeouts of connection entries; what is left out stays.",
+    )
+    .changes(&["EINVAL"])
+    .like("ipvsadm --set 900 120 300")
+    .example("lvs.set_timeouts { tcp = \"15m\", udp = 300 }"),
+    Entry::new("lvs.syncs", GROUP, &[], Run::Native(syncs), "The sync daemons that run.")
+        .returns("list of sync records")
+        .like("ipvsadm -Ln --daemon")
+        .example("for _, d in ipairs(lvs.syncs()) do print(d.role, d.dev) end"),
+    Entry::new(
+        "lvs.start_sync",
+        GROUP,
+        &[Param::new("spec", &Ty::Table(&SYNC), "The daemon.")],
+        Run::Native(start_sync),
+        "Starts a sync daemon: master sends connections, backup receives them. Both may run.",
+    )
+    .changes(&["EEXIST", "ENODEV", "EINVAL"])
+    .like("ipvsadm --start-daemon master --mcast-interface eth0 --syncid 1")
+    .example("lvs.start_sync { role = \"master\", dev = \"eth0\", id = 1 }"),
+    Entry::new(
+        "lvs.stop_sync",
+        GROUP,
+        &[Param::new("spec", &Ty::Table(&SYNC_GONE), "Which one.")],
+        Run::Native(stop_sync),
+        "Stops a sync daemon.",
+    )
+    .changes(&["ESRCH"])
+    .like("ipvsadm --stop-daemon master")
+    .example("lvs.stop_sync { role = \"master\", missing_ok = true }"),
+    Entry::new("lvs.info", GROUP, &[], Run::Native(info), "What this kernel's IPVS is and can do.")
+        .returns("record: version, release, schedulers, conn_tab_size, lvsh")
+        .example("print(lvs.info().version)"),
+];
+
+fn want_host() -> Want {
+    Want { host: true, ..Want::default() }
+}
+
+fn sysctl(call: &mut Call<'_>) -> Checked<Value> {
+    let Val::Str(name) = call.take(0) else { return Ok(Value::Nil) };
+    let name = SysctlName::new(&name).map_err(|why| Fault::bad(why).arg(0))?;
+    let want = Want { sysctls: [name.clone()].into(), ..Want::default() };
+    let from = call.host.with(|session| Ok(session.see(&want)?.sysctls.get(&name).cloned()))?;
+    let value = call.take(1);
+    if matches!(value, Val::Nil) {
+        return match from.map(|text| (text.trim().parse::<i64>(), text)) {
+            None => Ok(Value::Nil),
+            Some((Ok(number), _)) => Ok(Value::Integer(number)),
+            Some((Err(_), text)) => read::text(call.lua, text.trim()),
+        };
+    }
+    call.host.with(|session| session.may_change())?;
+    let to = build::sysctl_value(&value);
+    match from {
+        Some(from) if from.trim() == to => {}
+        Some(from) => call.effect(vec![Step::SetSysctl { name, from, to }])?,
+        None => return Err(refusal(&Step::SetSysctl { name, from: String::new(), to }, libc::ENOENT).into()),
+    }
+    Ok(Value::Nil)
+}
+
+fn timeouts(call: &mut Call<'_>) -> Checked<Value> {
+    let now = call.host.with(|session| Ok(session.see(&want_host())?.timeouts))?;
+    let data = read::table(call.lua)?;
+    read::set(&data, "tcp", now.tcp)?;
+    read::set(&data, "tcp_fin", now.tcp_fin)?;
+    read::set(&data, "udp", now.udp)?;
+    call.records.plain(call.lua, &TIMEOUTS_SHAPE, data)
+}
+
+fn set_timeouts(call: &mut Call<'_>) -> Checked<Value> {
+    let mut to = build::timeouts(&call.row(0)?);
+    let from = call.host.with(|session| Ok(session.see(&want_host())?.timeouts))?;
+    for (new, old) in [(&mut to.tcp, from.tcp), (&mut to.tcp_fin, from.tcp_fin), (&mut to.udp, from.udp)] {
+        if *new == 0 {
+            *new = old;
+        }
+    }
+    if from != to {
+        call.effect(vec![Step::SetTimeouts { from, to }])?;
+    }
+    Ok(Value::Nil)
+}
+
+fn syncs(call: &mut Call<'_>) -> Checked<Value> {
+    let now = call.host.with(|session| Ok(session.see(&want_host())?.syncs.clone()))?;
+    let mut out = Vec::new();
+    for (role, daemon) in now {
+        let data = read::table(call.lua)?;
+        read::set(&data, "role", role.to_string())?;
+        read::set(&data, "dev", daemon.dev.name())?;
+        read::set(&data, "id", daemon.id)?;
+        read::set(&data, "group", daemon.group.to_string())?;
+        read::set(&data, "port", daemon.port)?;
+        read::set(&data, "ttl", daemon.ttl)?;
+        read::set(&data, "maxlen", daemon.maxlen)?;
+        out.push(call.records.plain(call.lua, &SYNC_SHAPE, data)?);
+    }
+    call.records.list(call.lua, out)
+}
+
+fn start_sync(call: &mut Call<'_>) -> Checked<Value> {
+    let (role, daemon) = build::sync(&call.row(0)?).map_err(|fault| fault.arg(0))?;
+    call.host.with(|session| session.see(&want_host()).map(|_| ()))?;
+    call.effect(vec![Step::StartSync { role, daemon }])?;
+    Ok(Value::Nil)
+}
+
+fn stop_sync(call: &mut Call<'_>) -> Checked<Value> {
+    let row = call.row(0)?;
+    let role = build::sync_role(&row);
+    let there = call.host.with(|session| Ok(session.see(&want_host())?.syncs.get(&role).cloned()))?;
+    match there {
+        Some(daemon) => call.effect(vec![Step::StopSync { role, daemon }])?,
+        None if row.bool("missing_ok") == Some(true) => {}
+        None => {
+            let dev = IfName::new("none").map_err(Fault::bad)?;
+            return Err(
+                refusal(&Step::StopSync { role, daemon: SyncDaemon::new(dev, 0) }, libc::ESRCH).into()
+            );
+        }
+    }
+    Ok(Value::Nil)
+}
+
+fn info(call: &mut Call<'_>) -> Checked<Value> {
+    let can = call.host.with(|session| session.capabilities())?;
+    let data = read::table(call.lua)?;
+    read::set(&data, "version", can.version)?;
+    read::set(&data, "release", can.release)?;
+    read::set(&data, "conn_tab_size", can.conn_tab_size)?;
+    read::set(&data, "lvsh", env!("CARGO_PKG_VERSION"))?;
+    if let Some(names) = can.schedulers {
+        let names = names.iter().map(|name| read::text(call.lua, name)).collect::<Checked<Vec<_>>>()?;
+        read::set(&data, "schedulers", call.records.list(call.lua, names)?)?;
+    }
+    call.records.plain(call.lua, &INFO_SHAPE, data)
+}

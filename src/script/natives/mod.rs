@@ -1,0 +1,180 @@
+//! What the API does. One file per subject, each with its part of the registry.
+
+mod change;
+mod kernel;
+mod marks;
+mod policy;
+pub(super) mod read;
+mod servers;
+mod services;
+mod world;
+
+pub(super) use policy::{Rehearsals, check_name, declared_of, setup as policy_setup};
+pub use world::{Level, set_log_level};
+
+use std::rc::Rc;
+
+use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, Value};
+
+use super::bind::native;
+use super::convert::{Known, Row, Val, check};
+use super::fault::{Checked, Fault};
+use super::host::Host;
+use super::records::{Id, Records, lua_fault};
+use super::registry::{Entry, Run, registry};
+use crate::backend::{Services, Want};
+use crate::error::{Error, Origin};
+use crate::model::ServiceKey;
+use crate::plan::{Action, Step};
+
+/// The registry's parts, in the order of the manual.
+pub(super) static ENTRIES: &[&[Entry]] = &[
+    services::ENTRIES,
+    servers::ENTRIES,
+    marks::ENTRIES,
+    kernel::ENTRIES,
+    change::ENTRIES,
+    policy::ENTRIES,
+    world::ENTRIES,
+];
+
+/// One call of a native: its checked arguments, and what it may use.
+pub(super) struct Call<'a> {
+    pub lua: &'a Lua,
+    pub host: &'a Rc<Host>,
+    pub records: &'a Records,
+    /// The record a method was called on.
+    me: Option<Id>,
+    args: Vec<Val>,
+}
+
+impl Call<'_> {
+    /// An argument, once.
+    pub fn take(&mut self, index: usize) -> Val {
+        self.args.get_mut(index).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// An argument that its schema makes a table.
+    pub fn row(&mut self, index: usize) -> Checked<Row> {
+        match self.take(index) {
+            Val::Row(row) => Ok(*row),
+            _ => Err(Fault::bad("a table is missing").arg(index)),
+        }
+    }
+
+    /// The service a method was called on.
+    pub fn service(&self) -> Checked<ServiceKey> {
+        match &self.me {
+            Some(Id::Service(key)) => Ok(*key),
+            _ => Err(Fault::bad("this is not a service")),
+        }
+    }
+
+    pub fn origin(&self) -> Option<Origin> {
+        super::raise::caller(self.lua)
+    }
+
+    /// Makes changes, all or none, for the line that called.
+    pub fn effect(&self, steps: Vec<Step>) -> Checked<()> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let origin = self.origin();
+        let action = |step| Action { step, origin: origin.clone(), reason: None };
+        let actions = steps.into_iter().map(action).collect();
+        self.host.with(|session| session.effect(actions)).map_err(|error| here(error, origin.as_ref()))
+    }
+}
+
+/// An error whose place is the call itself gets its caret from the call.
+fn here(mut error: Error, origin: Option<&Origin>) -> Box<Fault> {
+    if error.origin.as_ref() == origin {
+        error.origin = None;
+    }
+    Fault::new(error)
+}
+
+/// What reading one service takes.
+pub(super) fn want_service(key: &ServiceKey) -> Want {
+    Want { services: Services::Only([*key].into()), ..Want::default() }
+}
+
+/// The names of an owner's methods: `service` → `add_server`, ….
+pub(super) fn methods(owner: &str) -> Vec<&'static str> {
+    registry().iter().filter(|entry| entry.owner() == owner).map(Entry::last).collect()
+}
+
+/// The functions of one owner as a Lua table, made from the registry.
+pub(super) fn bind(lua: &Lua, host: &Rc<Host>, owner: &str, into: &Table) -> mlua::Result<()> {
+    for entry in registry().iter().filter(|entry| entry.owner() == owner) {
+        if let Run::Native(run) = entry.run {
+            into.raw_set(entry.last(), function(lua, host, entry, run)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn function(
+    lua: &Lua,
+    host: &Rc<Host>,
+    entry: &'static Entry,
+    run: fn(&mut Call<'_>) -> Checked<Value>,
+) -> mlua::Result<Function> {
+    let host2 = Rc::clone(host);
+    native(lua, host, entry.last(), move |lua, args| {
+        let records = Records::of(lua)?;
+        if entry.effect {
+            host2.with(|session| session.may_change())?;
+        }
+        let (me, args) = arguments(entry, &records, args)?;
+        let mut call = Call { lua, host: &host2, records: &records, me, args };
+        run(&mut call)?.into_lua_multi(lua).map_err(lua_fault)
+    })
+}
+
+/// Takes the record in front of a method's arguments, and checks the others.
+fn arguments(
+    entry: &'static Entry,
+    records: &Records,
+    mut args: MultiValue,
+) -> Checked<(Option<Id>, Vec<Val>)> {
+    let known: Known<'_> = &|table: &Table| match records.id(table) {
+        Some(Id::Service(key)) => Some(key),
+        _ => None,
+    };
+    let mut me = None;
+    if entry.owner() == "service" {
+        me = match args.pop_front() {
+            Some(Value::Table(table)) => records.id(&table),
+            _ => None,
+        };
+        if !matches!(me, Some(Id::Service(_))) {
+            let last = entry.last();
+            return Err(Fault::bad(format!(
+                "'{last}' is a method of a service; write service:{last}(…) with ':'"
+            )));
+        }
+    }
+    let mut out = Vec::with_capacity(entry.params.len());
+    for (index, param) in entry.params.iter().enumerate() {
+        if param.rest {
+            out.push(Val::List(args.drain(..).map(Val::Any).collect()));
+            break;
+        }
+        let value = args.pop_front().unwrap_or(Value::Nil);
+        if value.is_nil() {
+            if !param.optional {
+                let text = format!("{} needs '{}' ({})", entry.name, param.name, param.ty.describe());
+                return Err(Fault::bad(text).arg(index).hint(entry.signature()));
+            }
+            out.push(Val::Nil);
+            continue;
+        }
+        out.push(check(value, param.ty, param.name, known).map_err(|fault| fault.arg(index))?);
+    }
+    if !args.is_empty() {
+        let text = format!("{} takes {} arguments; got {} more", entry.name, entry.params.len(), args.len());
+        return Err(Fault::bad(text).hint(entry.signature()));
+    }
+    Ok((me, out))
+}

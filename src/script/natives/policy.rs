@@ -1,0 +1,281 @@
+//! `lvs.policy`: a director as data. What its methods do is written in `lua/policy.lua`.
+
+use std::rc::Rc;
+
+use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, UserData, Value};
+
+use super::change::{back, mark, plan_desired, plan_record};
+use super::{Call, here, read};
+use crate::error::Origin;
+use crate::plan::Declared;
+use crate::script::bind::native;
+use crate::script::build;
+use crate::script::convert::{Row, Val};
+use crate::script::fault::{Checked, Fault, Part};
+use crate::script::host::Host;
+use crate::script::raise::{OURS, Raised, caller, caught, frames};
+use crate::script::records::{Records, lua_fault};
+use crate::script::registry::{Entry, Param, Run};
+use crate::script::schema::{POLICY, Ty};
+use crate::script::source::{Target, Words};
+
+const GROUP: &str = "policies";
+
+pub static ENTRIES: &[Entry] = &[
+    Entry::new(
+        "lvs.policy",
+        GROUP,
+        &[Param::new("spec", &Ty::Table(&POLICY), "What shall exist, and hooks.")],
+        Run::Native(policy),
+        "Declares a director; a policy file returns it.",
+    )
+    .returns("policy")
+    .example("return lvs.policy { name = \"web\", service = { fwmark = 3, scheduler = \"sh\" } }"),
+    Entry::new(
+        "policy:start",
+        GROUP,
+        &[],
+        Run::Lua,
+        "Makes exist what is declared, then calls on_start. What is in the way is a conflict.",
+    )
+    .changes(&["conflict"])
+    .example("policy:start()"),
+    Entry::new("policy:stop", GROUP, &[], Run::Lua, "Calls on_stop, then removes what the policy owns.")
+        .changes(&[])
+        .example("policy:stop()"),
+    Entry::new("policy:apply", GROUP, &[], Run::Lua, "As start, but takes over what is in the way.")
+        .changes(&[])
+        .example("policy:apply()"),
+    Entry::new(
+        "policy:status",
+        GROUP,
+        &[],
+        Run::Lua,
+        "Whether it is up: \"up\", \"down\", or \"changed\" when something differs.",
+    )
+    .returns("table: name, state, differs, text")
+    .example("print(policy:status().state)"),
+    Entry::new("policy:plan", GROUP, &[], Run::Lua, "What apply would change.")
+        .returns("record: steps, count")
+        .example("print(policy:plan().count)"),
+    Entry::new("policy:default_start", GROUP, &[], Run::Lua, "The derived start, for a start of one's own.")
+        .changes(&[])
+        .example("policy:default_start()"),
+    Entry::new("policy:default_stop", GROUP, &[], Run::Lua, "The derived stop, for a stop of one's own.")
+        .changes(&[])
+        .example("policy:default_stop()"),
+    Entry::new(
+        "policy:default_status",
+        GROUP,
+        &[],
+        Run::Lua,
+        "The derived status, for a status of one's own.",
+    )
+    .returns("table: name, state, differs, text")
+    .example("policy:default_status()"),
+];
+
+/// What a policy object declares, kept beside it.
+struct Kept(Rc<Declared>);
+
+impl UserData for Kept {}
+
+/// Marks a VM's rehearsals as ended; the session does the work.
+pub struct Rehearsals;
+
+impl Rehearsals {
+    /// Ends those that an interrupted script left open.
+    pub fn end(host: &Host) {
+        let mut guard = host.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(session) = guard.as_mut() {
+            session.stop_rehearsing();
+        }
+    }
+}
+
+/// Whether `name` can name a policy.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let clean = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if clean && (1..=64).contains(&name.len()) {
+        Ok(())
+    } else {
+        Err(format!(
+            "bad value for 'name': \"{name}\" is not a policy's name: 1 to 64 letters, digits, '-' or '_'"
+        ))
+    }
+}
+
+fn policy(call: &mut Call<'_>) -> Checked<Value> {
+    let mut row = call.row(0)?;
+    let name = row.str("name").map(str::to_string).unwrap_or_else(|| call.host.owner.borrow().clone());
+    check_name(&name).map_err(|why| Fault::bad(why).under("name").arg(0))?;
+    let declared = declare(call, &row).map_err(|fault| fault.arg(0))?;
+    call.host.owner.replace(name.clone());
+    let given = read::table(call.lua)?;
+    for hook in ["on_start", "on_stop", "start", "stop", "status"] {
+        if let Val::Function(function) = row.take(hook) {
+            read::set(&given, hook, function)?;
+        }
+    }
+    let make = || -> mlua::Result<Value> {
+        let kept = call.lua.create_userdata(Kept(Rc::new(declared)))?;
+        let policies: Table = call.lua.named_registry_value("lvsh.policies")?;
+        let make: Function = call.lua.named_registry_value("lvsh.make_policy")?;
+        let object: Table = make.call((name, kept.clone(), given))?;
+        policies.raw_set(&object, kept)?;
+        Ok(Value::Table(object))
+    };
+    make().map_err(lua_fault)
+}
+
+/// Builds what is declared; the place of each service is looked up in the file when the file is a short one.
+fn declare(call: &Call<'_>, row: &Row) -> Checked<Declared> {
+    /// Bytes. A policy that lists a thousand services is generated, and the line of its call says enough.
+    const SHORT: usize = 64 * 1024;
+    let frame = frames(call.lua, 1).into_iter().next();
+    let origin = frame.as_ref().map(|frame| frame.origin());
+    let source = frame.as_ref().and_then(|frame| call.host.sources.get(&frame.chunk));
+    let words = source.as_deref().filter(|source| source.len() <= SHORT).map(Words::new);
+    let mut place = |field: &str, index: usize| -> Option<Origin> {
+        let mut origin = origin.clone()?;
+        if let (Some(words), Some(frame)) = (&words, &frame) {
+            let whole = [Part::Field(field.to_string()), Part::Item(index)];
+            let target = |path| Target { call: "policy", line: frame.line, arg: Some(0), path, key: true };
+            let found = words.walked(target(&whole)).or_else(|| words.walked(target(&whole[..1])));
+            origin.line = found.map_or(origin.line, |spot| spot.line);
+        }
+        Some(origin)
+    };
+    build::desired(row, &mut place)
+}
+
+/// What a policy object declares; `None` for other tables.
+pub fn declared_of(lua: &Lua, table: &Table) -> Option<Rc<Declared>> {
+    let policies: Table = lua.named_registry_value("lvsh.policies").ok()?;
+    let kept = policies.raw_get::<Option<mlua::AnyUserData>>(table).ok()??;
+    kept.borrow::<Kept>().ok().map(|kept| Rc::clone(&kept.0))
+}
+
+fn kept(value: Option<&Value>) -> Checked<Rc<Declared>> {
+    match value {
+        Some(Value::UserData(object)) => {
+            object.borrow::<Kept>().map(|kept| Rc::clone(&kept.0)).map_err(lua_fault)
+        }
+        _ => Err(Fault::bad("this is not a policy")),
+    }
+}
+
+fn text(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.to_string_lossy(),
+        _ => String::new(),
+    }
+}
+
+type Inner = fn(&Lua, &Rc<Host>, &[Value]) -> Checked<Value>;
+
+/// What the Lua part is built from; none of these is visible to scripts.
+const INNER: &[(&str, Inner)] = &[
+    ("declare", |lua, host, args| {
+        let declared = kept(args.first())?;
+        let adopt = args.get(2) == Some(&Value::Boolean(true));
+        let origin = caller(lua);
+        let owner = text(args.get(1));
+        let said = host.with(|session| session.declare(&declared, &owner, adopt));
+        said.map_err(|error| here(error, origin.as_ref()))?;
+        Ok(Value::Nil)
+    }),
+    ("release", |_, host, _| {
+        host.with(|session| session.release_held())?;
+        Ok(Value::Nil)
+    }),
+    ("plan", |lua, host, args| {
+        let declared = kept(args.first())?;
+        let owner = text(args.get(1));
+        let plan = host.with(|session| {
+            session.rehearse();
+            let said = session.declare(&declared, &owner, true);
+            let plan = session.plan();
+            session.stop_rehearsing();
+            said.map(|()| plan)
+        })?;
+        plan_record(lua, &Records::of(lua)?, &plan)
+    }),
+    ("total", |_, _, args| {
+        let declared = kept(args.first())?;
+        let servers: usize = declared.services.values().map(|entry| entry.servers.len()).sum();
+        let count = declared.services.len() + servers + declared.marks.len() + declared.vips.len();
+        Ok(Value::Integer(count as i64))
+    }),
+    ("plan_desired", |lua, host, args| {
+        plan_desired(lua, host, &Records::of(lua)?, args.first().cloned().unwrap_or(Value::Nil))
+    }),
+    ("rehearse", |_, host, _| {
+        host.with(|session| {
+            session.rehearse();
+            Ok(())
+        })?;
+        Ok(Value::Nil)
+    }),
+    ("rehearsed", |lua, host, _| {
+        let plan = host.with(|session| Ok(session.rehearsed()))?;
+        plan_record(lua, &Records::of(lua)?, &plan)
+    }),
+    ("mark", |lua, host, args| mark(lua, host, args.first().unwrap_or(&Value::Nil))),
+    ("back", |lua, host, args| match args {
+        [point, raised] => back(lua, host, point, raised),
+        _ => Ok(Value::Nil),
+    }),
+    ("unknown_method", |_, _, args| {
+        let name = text(args.first());
+        let known = super::methods("policy");
+        let error = crate::error::Error::new(
+            crate::error::Kind::Script,
+            "unknown_field",
+            format!("a policy has no method '{name}'"),
+        );
+        let mut fault = Fault::new(error.note(format!("methods: {}", known.join(", "))));
+        if let Some(near) = crate::error::did_you_mean(&name, known) {
+            fault.label = format!("did you mean '{near}'?");
+            fault = fault.hint(format!("did you mean '{near}'?"));
+        }
+        Err(fault.under(&name))
+    }),
+];
+
+/// Loads the Lua part and puts `transaction` and `plan` into the API.
+pub fn setup(lua: &Lua, host: &Rc<Host>, api: &Table) -> mlua::Result<()> {
+    let inner = lua.create_table()?;
+    for (name, run) in INNER {
+        // `plan` and `transaction` are what the user called; the caret goes there.
+        let shown = match *name {
+            "plan_desired" => "plan",
+            "mark" => "transaction",
+            "unknown_method" => "__index",
+            other => other,
+        };
+        let host2 = Rc::clone(host);
+        let function = native(lua, host, shown, move |lua, args| {
+            let args: Vec<Value> = args.into_iter().collect();
+            run(lua, &host2, &args)?.into_lua_multi(lua).map_err(lua_fault)
+        })?;
+        inner.raw_set(*name, function)?;
+    }
+    let host2 = Rc::clone(host);
+    let handler = lua.create_function(move |lua, value: Value| Ok(Raised(caught(lua, &host2, &value))))?;
+    inner.raw_set("caught", &handler)?;
+    lua.set_named_registry_value("lvsh.caught", handler)?;
+    let policies = lua.create_table()?;
+    let weak = lua.create_table()?;
+    weak.raw_set("__mode", "k")?;
+    policies.set_metatable(Some(weak))?;
+    lua.set_named_registry_value("lvsh.policies", policies)?;
+    let chunk = lua.load(include_str!("../../../lua/policy.lua")).set_name(OURS);
+    let parts: MultiValue = chunk.call(inner)?;
+    let [make, transaction, plan]: [Value; 3] = Vec::from(parts)
+        .try_into()
+        .map_err(|_| mlua::Error::runtime("lua/policy.lua returns three functions"))?;
+    lua.set_named_registry_value("lvsh.make_policy", make)?;
+    api.raw_set("transaction", transaction)?;
+    api.raw_set("plan", plan)
+}

@@ -1,0 +1,379 @@
+//! One VM and the jobs it runs. Lives on its own thread.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Instant;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, Table, Value, VmState};
+
+use super::bind::native;
+use super::engine::{Answer, Job, Limits, Loaded};
+use super::fault::Fault;
+use super::host::{Host, LOAD_LIMIT, load_timeout};
+use super::natives::{self, Rehearsals, declared_of};
+use super::raise::{Raised, caught, out_of_memory, syntax};
+use super::records::Records;
+use super::sandbox::{furnish, libraries, strict};
+use super::shown::shown;
+use crate::error::{Error, Kind, Result, did_you_mean};
+
+/// Instructions between looks at the stop flag: about 0.1 ms.
+const EVERY: u32 = 10_000;
+
+pub(super) struct Vm {
+    lua: Lua,
+    host: Rc<Host>,
+    /// What the loaded file returned, and its name.
+    policy: Option<(Table, String)>,
+}
+
+impl Vm {
+    pub fn new(host: Host, limits: &Limits) -> Result<Vm> {
+        let host = Rc::new(host);
+        Vm::build(&host, limits).map_err(|error| caught_outside(&host, &error))
+    }
+
+    fn build(host: &Rc<Host>, limits: &Limits) -> mlua::Result<Vm> {
+        // A panic of ours must not end in a script's pcall.
+        let options = LuaOptions::new().catch_rust_panics(false);
+        let lua = Lua::new_with(libraries(limits.stdlib), options)?;
+        let globals = lua.globals();
+        lua.set_named_registry_value("lvsh.xpcall", globals.raw_get::<Function>("xpcall")?)?;
+        furnish(&lua, host, limits.stdlib)?;
+        let methods = lua.create_table()?;
+        natives::bind(&lua, host, "service", &methods)?;
+        lua.set_app_data(Records::new(&lua, host, methods)?);
+        let api = lua.create_table()?;
+        natives::bind(&lua, host, "lvs", &api)?;
+        natives::policy_setup(&lua, host, &api)?;
+        let log = lua.create_table()?;
+        natives::bind(&lua, host, "lvs.log", &log)?;
+        api.raw_set("log", closed(&lua, host, "lvs.log", log)?)?;
+        let root = closed(&lua, host, "lvs", api)?;
+        let loaded: Table = lua.named_registry_value("lvsh.loaded")?;
+        loaded.raw_set("lvs", &root)?;
+        globals.raw_set("lvs", root)?;
+        strict(&lua, host)?;
+        lua.set_memory_limit(limits.memory)?;
+        guard(&lua, host, EVERY)?;
+        Ok(Vm { lua, host: Rc::clone(host), policy: None })
+    }
+
+    /// Runs one job to its end; never longer than its stop allows, unless it hangs in a C function.
+    pub fn run(&mut self, job: Job) -> Result<Answer> {
+        self.host.status.take();
+        self.host.warnings.take();
+        self.host.loose.set(false);
+        self.host.entry.take();
+        let done = match job {
+            Job::Load(path) => self.load(&path),
+            Job::Call { method, args } => self.call(&method, &args),
+            Job::Run { path, args } => self.script(&path, args),
+            Job::Eval { code } => self.eval(&code),
+        };
+        // A coroutine may have swallowed the stop as a value: the flag has the last word.
+        let stopped = self.host.stop();
+        self.host.deadline.set(None);
+        Rehearsals::end(&self.host);
+        let rearmed = guard(&self.lua, &self.host, EVERY);
+        let mut answer = match (done, stopped) {
+            (Err(error), Some(stop)) if error.kind != stop.kind => return Err(stop),
+            (Ok(_), Some(stop)) => return Err(stop),
+            (done, _) => done?,
+        };
+        rearmed.map_err(|error| caught_outside(&self.host, &error))?;
+        answer.status = self.host.status.take();
+        answer.warnings = self.host.warnings.take();
+        Ok(answer)
+    }
+
+    fn load(&mut self, path: &Path) -> Result<Answer> {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        self.host.owner.replace(stem);
+        let function = self.compile_file(path)?;
+        self.host.deadline.set(Some(Instant::now() + LOAD_LIMIT));
+        self.host.with(|session| {
+            session.seal(Some("effects are not allowed while a policy loads"));
+            Ok(())
+        })?;
+        let got = self.protected(&function, MultiValue::new());
+        let late = self.host.stop();
+        self.host.deadline.set(None);
+        self.host.with(|session| {
+            session.seal(None);
+            Ok(())
+        })?;
+        let got = match (got, late) {
+            (Err(error), _) => return Err(error),
+            (Ok(_), Some(_)) => return Err(load_timeout()),
+            (Ok(got), None) => got,
+        };
+        let here = |error: Error| {
+            error.at(Some(&crate::error::Origin { file: path.display().to_string(), line: 1 }))
+        };
+        let loaded = match got.front() {
+            Some(Value::Table(table)) => self.loaded(path, table).map_err(here)?,
+            other => {
+                let what = match other {
+                    None | Some(Value::Nil) => "nothing".to_string(),
+                    Some(value) => super::convert::show(value),
+                };
+                let text = format!(
+                    "policy file returned {what}; end it with return lvs.policy {{ … }} or a table with start and stop"
+                );
+                return Err(here(Error::new(Kind::Script, "no_policy", text)));
+            }
+        };
+        Ok(Answer { loaded: Some(loaded), ..Answer::default() })
+    }
+
+    fn loaded(&mut self, path: &Path, table: &Table) -> Result<Loaded> {
+        let declared = declared_of(&self.lua, table);
+        let has = |name: &str| matches!(table.get::<Value>(name), Ok(Value::Function(_)));
+        let mut methods = Vec::new();
+        if declared.is_some() {
+            methods.extend(["start", "stop", "apply", "status", "plan"].map(str::to_string));
+        } else {
+            if !has("start") || !has("stop") {
+                let missing = if has("start") { "stop" } else { "start" };
+                let text =
+                    format!("the policy's table has no function '{missing}'; a policy needs start and stop");
+                return Err(Error::new(Kind::Script, "no_policy", text));
+            }
+            let walk = table.for_each::<Value, Value>(|key, value| {
+                if let (Value::String(key), Value::Function(_)) = (key, value) {
+                    methods.push(key.to_string_lossy());
+                }
+                Ok(())
+            });
+            walk.map_err(|error| caught_outside(&self.host, &error))?;
+            methods.sort();
+        }
+        let name = match table.raw_get::<Value>("name") {
+            Ok(Value::String(name)) => name.to_string_lossy(),
+            _ => self.host.owner.borrow().clone(),
+        };
+        natives::check_name(&name).map_err(|why| Error::bad_value(why).hint("name = \"web\""))?;
+        self.host.owner.replace(name.clone());
+        self.policy = Some((table.clone(), name.clone()));
+        let desired = declared.as_ref().map(|declared| (**declared).clone());
+        Ok(Loaded { name, path: path.to_path_buf(), declared: declared.is_some(), methods, desired })
+    }
+
+    fn call(&mut self, method: &str, args: &serde_json::Value) -> Result<Answer> {
+        let Some((policy, name)) = self.policy.clone() else {
+            return Err(Error::new(Kind::Script, "no_policy", "no policy is loaded"));
+        };
+        self.host.owner.replace(name.clone());
+        let declared = declared_of(&self.lua, &policy).is_some();
+        // A table with start and stop has no apply of its own: its start is run against what it owns.
+        let apply =
+            method == "apply" && !declared && !matches!(policy.raw_get(method), Ok(Value::Function(_)));
+        let method = if apply { "start" } else { method };
+        let function = match if declared { policy.get(method) } else { policy.raw_get(method) } {
+            Ok(Value::Function(function)) => function,
+            _ => return Err(no_method(&policy, &name, method)),
+        };
+        self.host.entry.replace(method.to_string());
+        let args = self.to_lua(args).map_err(|error| caught_outside(&self.host, &error))?;
+        let args = MultiValue::from_iter([Value::Table(policy), args]);
+        let got = self.protected(&function, args)?;
+        Ok(self.answer(&got))
+    }
+
+    fn script(&mut self, path: &Path, args: Vec<String>) -> Result<Answer> {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        self.host.owner.replace(stem);
+        let function = self.compile_file(path)?;
+        let make = || -> mlua::Result<MultiValue> {
+            let arg = self.lua.create_sequence_from(args.iter().map(String::as_str))?;
+            arg.raw_set(0, path.display().to_string())?;
+            self.lua.globals().raw_set("arg", arg)?;
+            args.iter().map(|text| Ok(Value::String(self.lua.create_string(text)?))).collect()
+        };
+        let args = make().map_err(|error| caught_outside(&self.host, &error))?;
+        let got = self.protected(&function, args)?;
+        Ok(self.answer(&got))
+    }
+
+    fn eval(&mut self, code: &str) -> Result<Answer> {
+        const NAME: &str = "=eval";
+        if self.policy.is_none() {
+            self.host.owner.replace("eval".to_string());
+        }
+        self.host.loose.set(true);
+        self.host.sources.keep(NAME, code);
+        let compile =
+            |text: &str| self.lua.load(text).set_name(NAME).set_mode(ChunkMode::Text).into_function();
+        // An expression is more often meant than a statement.
+        let function = match compile(&format!("return {code}")) {
+            Ok(function) => function,
+            Err(_) => compile(code).map_err(|error| syntax(&self.host, NAME, &error))?,
+        };
+        let got = self.protected(&function, MultiValue::new())?;
+        Ok(self.answer(&got))
+    }
+
+    fn compile_file(&self, path: &Path) -> Result<Function> {
+        let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Error::new(Kind::Script, "syntax", format!("{} is not text in UTF-8", path.display()))
+        })?;
+        let mut dirs = self.host.dirs.borrow_mut();
+        let own = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let own = if own.as_os_str().is_empty() { PathBuf::from(".") } else { own };
+        if !dirs.contains(&own) {
+            dirs.insert(0, own);
+        }
+        let name = format!("@{}", path.display());
+        let source = self.host.sources.keep(&name, &text);
+        let chunk = self.lua.load(&*source).set_name(name.as_str()).set_mode(ChunkMode::Text);
+        chunk.into_function().map_err(|error| syntax(&self.host, &name, &error))
+    }
+
+    /// Calls with the message handler that makes one error of whatever is raised.
+    fn protected(&self, function: &Function, args: MultiValue) -> Result<MultiValue> {
+        let call = || -> mlua::Result<MultiValue> {
+            let xpcall: Function = self.lua.named_registry_value("lvsh.xpcall")?;
+            let handler: Function = self.lua.named_registry_value("lvsh.caught")?;
+            let mut all = args;
+            all.push_front(Value::Function(handler));
+            all.push_front(Value::Function(function.clone()));
+            xpcall.call(all)
+        };
+        let mut got = call().map_err(|error| caught_outside(&self.host, &error))?;
+        if got.pop_front() == Some(Value::Boolean(true)) {
+            return Ok(got);
+        }
+        let raised = got.pop_front().unwrap_or(Value::Nil);
+        if let Value::UserData(object) = &raised
+            && let Ok(raised) = object.borrow::<Raised>()
+        {
+            return Err(raised.0.clone());
+        }
+        // Without a handler: out of memory, or out of stack.
+        Err(caught(&self.lua, &self.host, &raised))
+    }
+
+    fn answer(&self, values: &MultiValue) -> Answer {
+        let Ok(records) = Records::of(&self.lua) else { return Answer::default() };
+        let values = values.iter().map(|value| shown(&self.lua, &self.host, &records, value)).collect();
+        Answer { values, ..Answer::default() }
+    }
+
+    fn to_lua(&self, json: &serde_json::Value) -> mlua::Result<Value> {
+        use serde_json::Value as Json;
+        Ok(match json {
+            Json::Null => Value::Nil,
+            Json::Bool(value) => Value::Boolean(*value),
+            Json::Number(number) => match number.as_i64() {
+                Some(number) => Value::Integer(number),
+                None => Value::Number(number.as_f64().unwrap_or(0.0)),
+            },
+            Json::String(text) => Value::String(self.lua.create_string(text)?),
+            Json::Array(items) => {
+                let items = items.iter().map(|item| self.to_lua(item)).collect::<mlua::Result<Vec<_>>>()?;
+                Value::Table(self.lua.create_sequence_from(items)?)
+            }
+            Json::Object(fields) => {
+                let table = self.lua.create_table()?;
+                for (key, value) in fields {
+                    table.raw_set(key.as_str(), self.to_lua(value)?)?;
+                }
+                Value::Table(table)
+            }
+        })
+    }
+}
+
+fn no_method(policy: &Table, name: &str, method: &str) -> Error {
+    let mut known: Vec<String> = Vec::new();
+    // What could not be read is not offered.
+    let _ = policy.for_each::<Value, Value>(|key, value| {
+        if let (Value::String(key), Value::Function(_)) = (key, value) {
+            known.push(key.to_string_lossy());
+        }
+        Ok(())
+    });
+    known.sort();
+    let mut error =
+        Error::new(Kind::Script, "unknown_field", format!("policy '{name}' has no method '{method}'"));
+    error.hint =
+        did_you_mean(method, known.iter().map(String::as_str)).map(|near| format!("did you mean '{near}'?"));
+    if known.is_empty() { error } else { error.note(format!("methods: {}", known.join(", "))) }
+}
+
+/// An error that did not pass the message handler.
+fn caught_outside(host: &Host, error: &mlua::Error) -> Error {
+    if let Some(stop) = host.stop() {
+        return stop;
+    }
+    match error {
+        mlua::Error::MemoryError(_) => out_of_memory(host),
+        other => {
+            let text = other.to_string();
+            Error::new(Kind::Script, "error", text.lines().next().unwrap_or_default())
+        }
+    }
+}
+
+/// Looks at the stop flag while Lua runs. Once it is set, at every instruction, so that no `pcall` can go on.
+fn guard(lua: &Lua, host: &Rc<Host>, every: u32) -> mlua::Result<()> {
+    let host = Rc::clone(host);
+    lua.set_global_hook(HookTriggers::new().every_nth_instruction(every), move |lua, _| {
+        let Some(stop) = host.stop() else { return Ok(VmState::Continue) };
+        if every > 1 {
+            guard(lua, &host, 1)?;
+        }
+        Err(mlua::Error::external(stop))
+    })
+}
+
+/// A table of the API that cannot be changed, and whose unknown names raise.
+fn closed(lua: &Lua, host: &Rc<Host>, name: &'static str, inner: Table) -> mlua::Result<Table> {
+    let proxy = lua.create_table()?;
+    let meta = lua.create_table()?;
+    let known = inner.clone();
+    let fallback = lua.create_table()?;
+    let raise = native(lua, host, "__index", move |_, args| {
+        let key = match args.get(1) {
+            Some(Value::String(key)) => key.to_string_lossy(),
+            other => super::convert::show(other.unwrap_or(&Value::Nil)),
+        };
+        let mut names: Vec<String> = Vec::new();
+        let _ = known.for_each::<Value, Value>(|key, _| {
+            if let Value::String(key) = key {
+                names.push(key.to_string_lossy());
+            }
+            Ok(())
+        });
+        names.sort();
+        let near = did_you_mean(&key, names.iter().map(String::as_str));
+        let mut text = format!("unknown name '{name}.{key}'");
+        let mut fault = Fault::new(Error::new(Kind::Script, "unknown_name", ""));
+        if let Some(near) = near {
+            fault.label = format!("did you mean '{near}'?");
+            text = format!("{text}  did you mean '{near}'?");
+        }
+        fault.error.message = text;
+        Err(fault.under(&key))
+    })?;
+    fallback.raw_set("__index", raise)?;
+    inner.set_metatable(Some(fallback))?;
+    meta.raw_set("__index", &inner)?;
+    let write = native(lua, host, "__newindex", move |_, _| {
+        Err(Fault::new(Error::new(Kind::Script, "read_only", format!("'{name}' is read-only"))))
+    })?;
+    meta.raw_set("__newindex", write)?;
+    let pairs = lua.create_function(move |lua, _: Value| {
+        let copy = lua.create_table()?;
+        inner.for_each::<Value, Value>(|key, value| copy.raw_set(key, value))?;
+        let next: Value = lua.globals().raw_get("next")?;
+        Ok((next, copy, Value::Nil))
+    })?;
+    meta.raw_set("__pairs", pairs)?;
+    meta.raw_set("__metatable", false)?;
+    proxy.set_metatable(Some(meta))?;
+    Ok(proxy)
+}
