@@ -65,7 +65,14 @@ pub struct Common {
     #[arg(long, global = true, value_name = "NAME")]
     pub netns: Option<String>,
     /// Where policies are
-    #[arg(long, global = true, value_name = "DIR", default_value = "/etc/lvsh", env = "LVSH_CONFIG_DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/etc/lvsh",
+        env = "LVSH_CONFIG_DIR",
+        hide_env_values = true
+    )]
     pub config_dir: PathBuf,
     /// Where the state of started policies is kept [default: /run/lvsh]
     #[arg(long, global = true, value_name = "DIR", env = "LVSH_STATE_DIR", hide_env_values = true)]

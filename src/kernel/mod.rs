@@ -23,6 +23,7 @@ use crate::plan::Step;
 
 use ipvs::Ipvs;
 use nft::Nft;
+use route::Route;
 
 /// The kernel, in the network namespace of the thread that makes it.
 ///
@@ -30,8 +31,8 @@ use nft::Nft;
 #[derive(Default)]
 pub struct Kernel {
     ipvs: Option<Ipvs>,
-    nft: Option<Nft>,
-    notes: Vec<String>,
+    nft: Nft,
+    route: Route,
 }
 
 /// Which part of the kernel carries a step out.
@@ -73,26 +74,14 @@ impl Kernel {
         }
     }
 
-    fn nft(&mut self) -> &mut Nft {
-        self.nft.get_or_insert_with(Nft::new)
-    }
-
-    /// What is to be said beside the answers of the last calls: addresses that could not be announced, elements of
-    /// our table that somebody else wrote.
-    pub fn take_notes(&mut self) -> Vec<String> {
-        let mut notes = std::mem::take(&mut self.notes);
-        notes.extend(self.ipvs.iter_mut().flat_map(Ipvs::take_notes));
-        notes
-    }
-
     fn group(&mut self, part: Part, steps: &[&Step]) -> Vec<Outcome> {
         match part {
             Part::Ipvs => match self.ipvs() {
                 Ok(ipvs) => ipvs.apply(steps.iter().copied()),
                 Err(error) => first_fails(error, steps.len()),
             },
-            Part::Nft => self.nft().apply(steps),
-            Part::Route => first_fails(crate::error::Error::bad_value("not yet"), steps.len()),
+            Part::Nft => self.nft.apply(steps),
+            Part::Route => self.route.apply(steps),
             Part::Sysctl => sysctl::apply(steps),
         }
     }
@@ -117,7 +106,10 @@ impl Backend for Kernel {
             seen.state.syncs = self.ipvs()?.syncs()?;
         }
         if want.marks {
-            seen.state.marks = self.nft().marks()?;
+            seen.state.marks = self.nft.marks()?;
+        }
+        if want.vips {
+            seen.state.vips = self.route.vips()?;
         }
         for name in &want.sysctls {
             if let Some(value) = sysctl::read(name)? {
@@ -145,5 +137,12 @@ impl Backend for Kernel {
         let release = capable::release();
         let schedulers = capable::schedulers(&release);
         Ok(Capabilities { version, release, schedulers, conn_tab_size })
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        let mut notes: Vec<String> = self.ipvs.iter_mut().flat_map(Ipvs::take_notes).collect();
+        notes.extend(self.nft.notes().iter().cloned());
+        notes.extend(self.route.notes().iter().cloned());
+        notes
     }
 }

@@ -68,20 +68,19 @@ fn names() -> Vec<String> {
 
 /// Which namespace the calling thread is in: `None` when it is that of process 1, else its name under
 /// `/run/netns`, else its inode number.
-///
-/// Who may not look at process 1 is taken to be in its namespace.
 pub fn netns_id() -> Option<String> {
-    // /proc/self is the process' first thread; this one may have gone elsewhere.
-    let here = identity(Path::new("/proc/thread-self/ns/net"))?;
-    let initial = identity(Path::new("/proc/1/ns/net"))?;
-    if here == initial {
+    // /proc/self is the process' first thread; this one may have gone elsewhere. Each namespace has its own
+    // files under net/, and unlike /proc/1/ns/net they may be looked at by everybody.
+    let here = identity(Path::new("/proc/thread-self/net/dev"))?;
+    if identity(Path::new("/proc/1/net/dev")) == Some(here) {
         return None;
     }
+    let here = identity(Path::new("/proc/thread-self/ns/net"))?;
     let named = names().into_iter().find(|name| identity(&Path::new(NAMED).join(name)) == Some(here));
     Some(named.unwrap_or_else(|| here.1.to_string()))
 }
 
-/// Two files with the same device and inode are the same namespace (namespaces(7)).
+/// Two files with the same device and inode are the same file (stat(2)), or the same namespace (namespaces(7)).
 fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
 }

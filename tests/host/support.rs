@@ -10,6 +10,10 @@ pub fn in_netns(test: impl FnOnce() + Send) {
         println!("skipped: needs root");
         return;
     }
+    if Command::new("ip").arg("-V").output().is_err() {
+        println!("skipped: no ip program");
+        return;
+    }
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if let Err(errno) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
@@ -89,4 +93,42 @@ pub fn selector(text: &str) -> MarkSelector {
 
 pub fn entry(mark: u32, owner: &str) -> MarkEntry {
     MarkEntry { mark: Fwmark::new(mark).unwrap(), owner: owner.to_string() }
+}
+
+/// A neighbour in a namespace of its own, at the other end of a veth pair: `here` in this one, `there` in its.
+pub struct Peer {
+    jobs: std::sync::mpsc::Sender<Box<dyn FnOnce() + Send>>,
+}
+
+impl Peer {
+    pub fn new() -> Peer {
+        use std::sync::mpsc::channel;
+        let (jobs, inbox) = channel::<Box<dyn FnOnce() + Send>>();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            tell.send(nix::unistd::gettid()).unwrap();
+            for job in inbox {
+                job();
+            }
+        });
+        let thread = told.recv().unwrap();
+        run("ip link add here type veth peer name there");
+        run(&format!("ip link set there netns {thread}"));
+        run("ip link set here up");
+        let peer = Peer { jobs };
+        peer.run(|| {
+            run("ip link set lo up");
+            run("ip link set there up");
+        });
+        peer
+    }
+
+    /// Does something over there and waits for it.
+    pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (tell, told) = std::sync::mpsc::channel();
+        let job = Box::new(move || tell.send(job()).unwrap());
+        self.jobs.send(job).unwrap();
+        told.recv().expect("the job over there failed")
+    }
 }

@@ -163,6 +163,11 @@ fn a_snapshot_sees_a_change_and_its_undoing() {
     let during = director.snapshot_text();
     assert!(during.contains("-a -f 3 -r 10.0.0.109:0 -g -w 1"), "{during}");
     assert!(during.contains("10.0.0.98/32"), "{during}");
+    for line in
+        ["meta mark set 0x00000003", "local 10.0.0.99 dev eth0", "local ::1 dev lo", "from all lookup main"]
+    {
+        assert!(during.contains(line), "no {line}: {during}");
+    }
     director.run("ipvsadm -C");
     director.remove_address("eth0", "10.0.0.98");
     assert_eq!(before, director.snapshot_text());
@@ -174,4 +179,14 @@ fn namespaces_have_the_names_that_ip_netns_knows() {
     let net = web();
     let addresses = net.director().run("ip netns exec rs1 ip -brief addr show eth0");
     assert!(addresses.contains("10.0.0.107/24"), "{addresses}");
+}
+
+#[test]
+fn the_guest_has_the_checkout_and_the_program() {
+    needs!(ipvs);
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    assert!(std::fs::exists(manifest).expect("a look"), "{manifest}");
+    let net = Topology::new().director("dir", "10.0.0.1").build();
+    let output = net.director().lvsh("--version");
+    assert_eq!(output.code, 0, "{output}");
 }

@@ -3,6 +3,8 @@
 #[macro_use]
 mod support;
 
+mod conformance;
+mod cycle;
 mod ipvs;
 mod lab;
 mod site;

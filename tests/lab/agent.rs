@@ -104,6 +104,8 @@ fn command(request: &Request, group: &Group) -> Result<Command> {
         .env("LVSH_LAB", "1")
         // insta would ask cargo for it.
         .env("INSTA_WORKSPACE_ROOT", paths::REPO)
+        // The checkout is read-only there.
+        .env("INSTA_PENDING_DIR", paths::share().join("insta"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

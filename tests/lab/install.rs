@@ -24,7 +24,7 @@ pub fn stripped(program: &Path) -> Result<PathBuf> {
     if copy.exists() {
         return Ok(copy);
     }
-    remove_old(&dir);
+    remove_old(&dir, &name);
     // By rename, because several runners start at once.
     let new = dir.join(format!("new.{name}.{}", std::process::id()));
     match initramfs::find("strip") {
@@ -39,15 +39,16 @@ pub fn stripped(program: &Path) -> Result<PathBuf> {
     Ok(copy)
 }
 
-/// A copy is read once, soon after it was made.
-fn remove_old(dir: &Path) {
+/// Removes copies of earlier builds. A running lab read them long ago.
+fn remove_old(dir: &Path, name: &str) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let age = entry
             .metadata()
             .and_then(|m| m.modified())
             .ok()
             .and_then(|time| SystemTime::now().duration_since(time).ok());
-        if age.is_some_and(|age| age > Duration::from_secs(24 * 3600)) {
+        let same = entry.file_name().to_string_lossy().starts_with(&format!("{name}."));
+        if same && age.is_some_and(|age| age > Duration::from_secs(600)) {
             fs::remove_file(entry.path()).ok();
         }
     }

@@ -4,9 +4,9 @@
 //! added or deleted meanwhile makes it skip or repeat another, and nothing says so. Kernels with one table for all
 //! network namespaces (6.1) even count the services of the others. Therefore:
 //!
-//! - Services are dumped until two dumps in a row are equal. On a machine so busy that this does not come about, each
-//!   service seen in any of the dumps is asked for by itself, which is exact.
-//! - They are listed once more when their servers have been read, and nothing may have changed.
+//! - Services are listed before and after their servers are read, and both lists must be equal.
+//! - When they are not, lists are dumped until two in a row are equal. On a machine so busy that this does not come
+//!   about, each service seen in any of the dumps is asked for by itself, which is exact.
 //! - A server list that came in more than one datagram is read again until two readings are equal. One datagram is
 //!   one hold of the kernel's lock and needs no second look.
 //!
@@ -51,8 +51,8 @@ impl Ipvs {
         }
         let mut tries = 1;
         loop {
-            let before = self.list_services(want)?;
-            let mut steady = true;
+            let (before, whole) = self.list_services(want, tries > 1)?;
+            let mut steady = whole;
             let mut entries = Vec::with_capacity(before.len());
             let mut service_stats = Vec::with_capacity(before.len());
             let mut server_lives = Vec::new();
@@ -67,11 +67,12 @@ impl Ipvs {
                 service_stats.push((key, stats));
                 entries.push((key, ServiceEntry { service, servers: BTreeMap::from_iter(servers) }));
             }
-            let after = self.list_services(want)?;
-            steady &= after
-                .iter()
-                .map(|(key, (service, _))| (key, service))
-                .eq(entries.iter().map(|(key, entry)| (key, &entry.service)));
+            let (after, whole) = self.list_services(want, tries > 1)?;
+            steady &= whole
+                && after
+                    .iter()
+                    .map(|(key, (service, _))| (key, service))
+                    .eq(entries.iter().map(|(key, entry)| (key, &entry.service)));
             if steady || tries == TRIES {
                 if !steady {
                     self.notes.push(format!(
@@ -129,19 +130,18 @@ impl Ipvs {
         found.ok_or_else(|| lost("read", "IPVS version"))
     }
 
-    fn list_services(&mut self, want: &Services) -> Result<Vec<ListedService>> {
+    /// The services, and whether nothing spoke against the list. `careful` is slower and holds on a busy machine.
+    fn list_services(&mut self, want: &Services, careful: bool) -> Result<(Vec<ListedService>, bool)> {
         match want {
-            Services::None => Ok(Vec::new()),
-            Services::All => self.list_all_services(),
-            Services::Only(keys) => self.get_services(keys.iter()),
+            Services::None => Ok((Vec::new(), true)),
+            Services::All if careful => Ok((self.list_carefully()?, true)),
+            Services::All => self.dump_services().map(|listing| (listing.entries, listing.steady)),
+            Services::Only(keys) => Ok((self.get_services(keys.iter())?, true)),
         }
     }
 
-    fn list_all_services(&mut self) -> Result<Vec<ListedService>> {
+    fn list_carefully(&mut self) -> Result<Vec<ListedService>> {
         let mut last = self.dump_services()?;
-        if last.parts <= 1 && last.steady {
-            return Ok(last.entries);
-        }
         let mut seen: BTreeSet<ServiceKey> = last.entries.iter().map(|entry| entry.0).collect();
         for _ in 0..TRIES {
             let next = self.dump_services()?;

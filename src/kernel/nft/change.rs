@@ -55,7 +55,7 @@ pub fn play(marks: &mut Marks, step: &Step) -> Result<(), Errno> {
     let selector = selector_of(step).ok_or(libc::EINVAL)?;
     match step {
         Step::AddMark { entry, .. } => {
-            if marks.contains_key(&selector) {
+            if selector.meets_any(marks) {
                 return Err(libc::EEXIST);
             }
             check(&selector, entry)?;

@@ -6,7 +6,6 @@
 //! prefix that are whole).
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 use netlink_packet_netfilter::nftables::{
@@ -220,7 +219,7 @@ impl Machine {
             }
             Held::Header { base: expr::NETWORK, offset, len, mask } => {
                 let family = self.family?;
-                let net = read_net(family, len, mask, value)?;
+                let net = expr::net_compared(family, len, mask, value)?;
                 match (offset, expr::addresses(family)) {
                     (offset, (saddr, _, _)) if offset == saddr => set(&mut self.saddr, net),
                     (offset, (_, daddr, _)) if offset == daddr => set(&mut self.daddr, net),
@@ -296,33 +295,4 @@ fn dport(held: &Held, value: &[u8]) -> Option<u16> {
         }
         _ => None,
     }
-}
-
-/// The network that a comparison of `len` bytes of an address means.
-fn read_net(family: Family, len: u32, mask: Option<Vec<u8>>, value: &[u8]) -> Option<IpNet> {
-    let mut bytes = [0u8; 16];
-    let len = usize::try_from(len).ok()?;
-    let (_, _, full) = expr::addresses(family);
-    if value.len() != len || len > full as usize {
-        return None;
-    }
-    bytes.get_mut(..len)?.copy_from_slice(value);
-    let prefix = match mask {
-        None => len * 8,
-        Some(mask) => {
-            let ones = mask.iter().map(|byte| byte.leading_ones()).sum::<u32>() as usize;
-            let set = mask.iter().map(|byte| byte.count_ones()).sum::<u32>() as usize;
-            let leading = mask.iter().position(|byte| *byte != 0xff).unwrap_or(mask.len());
-            let clean = mask.iter().skip(leading + 1).all(|byte| *byte == 0);
-            if ones != set || !clean {
-                return None;
-            }
-            ones
-        }
-    };
-    let addr = match family {
-        Family::Ipv4 => IpAddr::from(*bytes.first_chunk::<4>()?),
-        Family::Ipv6 => IpAddr::from(bytes),
-    };
-    IpNet::new(addr, u8::try_from(prefix).ok()?).ok()
 }

@@ -3,6 +3,9 @@
 //! `include/uapi/linux/netfilter/nf_tables.h`: registers are 32-bit words from `NFT_REG32_00` (8) on; `NFT_REG_1`
 //! is the first four of them.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use netlink_packet_core::DefaultNla;
 use netlink_packet_netfilter::nftables::{
     Bitwise, Cmp, DataAttribute, ExpressionAttribute, Expressions, Immediate, ListAttribute, Lookup, Meta,
@@ -109,4 +112,33 @@ pub fn list_entry(kind: u16, value: u32) -> DefaultNla {
     bytes.extend_from_slice(&kind.to_ne_bytes());
     bytes.extend_from_slice(&value.to_be_bytes());
     DefaultNla::new(NFTA_LIST_ELEM | netlink_packet_core::NLA_F_NESTED, bytes)
+}
+
+/// The network that a comparison of `len` bytes of an address means.
+pub fn net_compared(family: Family, len: u32, mask: Option<Vec<u8>>, value: &[u8]) -> Option<IpNet> {
+    let mut bytes = [0u8; 16];
+    let len = usize::try_from(len).ok()?;
+    let (_, _, full) = addresses(family);
+    if value.len() != len || len > full as usize {
+        return None;
+    }
+    bytes.get_mut(..len)?.copy_from_slice(value);
+    let prefix = match mask {
+        None => len * 8,
+        Some(mask) => {
+            let ones = mask.iter().map(|byte| byte.leading_ones()).sum::<u32>() as usize;
+            let set = mask.iter().map(|byte| byte.count_ones()).sum::<u32>() as usize;
+            let leading = mask.iter().position(|byte| *byte != 0xff).unwrap_or(mask.len());
+            let clean = mask.iter().skip(leading + 1).all(|byte| *byte == 0);
+            if ones != set || !clean {
+                return None;
+            }
+            ones
+        }
+    };
+    let addr = match family {
+        Family::Ipv4 => IpAddr::from(*bytes.first_chunk::<4>()?),
+        Family::Ipv6 => IpAddr::from(bytes),
+    };
+    IpNet::new(addr, u8::try_from(prefix).ok()?).ok()
 }

@@ -92,3 +92,65 @@ fn octets(addr: IpAddr) -> Vec<u8> {
         IpAddr::V6(addr) => addr.octets().to_vec(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::decode::{Meaning, meaning};
+    use super::*;
+    use crate::model::{Family, Fwmark, Hook, IfName, Protocol};
+
+    #[test]
+    fn a_rule_means_its_selector() {
+        let nets = ["192.0.2.1/32", "10.128.0.0/9", "0.0.0.0/0", "2001:db8::1/128", "2001:db8:8000::/33"];
+        let ports = [None, Some(PortRange::one(80)), Some(PortRange { first: 0, last: 1023 })];
+        for net in nets.map(|net| net.parse::<IpNet>().unwrap()) {
+            for (daddr, saddr) in [(None, None), (Some(net), None), (None, Some(net)), (Some(net), Some(net))]
+            {
+                for dport in ports {
+                    for iif in [
+                        None,
+                        Some(IfName::new("eth0").unwrap()),
+                        Some(IfName::new("a-long-name.123").unwrap()),
+                    ] {
+                        let selector = MarkSelector {
+                            hook: Hook::Prerouting,
+                            family: Family::of(net.addr()),
+                            daddr,
+                            protocol: dport.map(|_| Protocol::Udp),
+                            dport,
+                            saddr,
+                            iif,
+                        };
+                        let entry = MarkEntry { mark: Fwmark::new(u32::MAX).unwrap(), owner: String::new() };
+                        let found = meaning(selector.hook, &expressions(&selector, &entry));
+                        assert_eq!(found, Meaning::Mark(selector, entry.mark));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_that_does_more_is_not_ours() {
+        let selector = MarkSelector {
+            hook: Hook::Output,
+            family: Family::Ipv4,
+            daddr: None,
+            protocol: Some(Protocol::Tcp),
+            dport: Some(PortRange::one(80)),
+            saddr: None,
+            iif: None,
+        };
+        let entry = MarkEntry { mark: Fwmark::new(3).unwrap(), owner: String::new() };
+        let whole = expressions(&selector, &entry);
+        for cut in 0..whole.len() {
+            assert_eq!(meaning(Hook::Output, &whole[..cut]), Meaning::Foreign, "{cut} of {}", whole.len());
+        }
+        let other_size = expr::load_meta(MetaKey::Length, Register::Reg1);
+        let mut more = vec![other_size, expr::compare(Operator::Equal, vec![0, 0, 5, 220])];
+        more.extend(whole.clone());
+        assert_eq!(meaning(Hook::Output, &more), Meaning::Foreign);
+        let twice = [whole.clone(), whole].concat();
+        assert_eq!(meaning(Hook::Output, &twice), Meaning::Foreign);
+    }
+}

@@ -1,7 +1,7 @@
 //! What the tests of the kernel are written with. A test starts with `needs!(ipvs)`, builds a [`Topology`], and talks
 //! to its hosts.
 
-// Not every helper is used at every time.
+// Not everything here is used at every time.
 #![allow(dead_code, unused_imports)]
 
 #[macro_use]

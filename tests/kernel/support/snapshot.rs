@@ -4,23 +4,19 @@ use super::Host;
 use std::{fmt::Write, fs, path::Path};
 
 pub fn text(host: &Host) -> String {
-    let mut all = String::new();
-    for (command, keep_order) in [
-        // The kernel lists services by hash and servers by age: neither is configuration.
-        ("ipvsadm -Sn", false),
-        ("nft list ruleset", true),
-        ("ip addr", true),
-        ("ip route show table all", true),
-        ("ip -6 route show table all", true),
-        ("ip rule", true),
-        ("ip -6 rule", true),
+    // The kernel lists services by hash and servers by age: neither is configuration.
+    let mut services: Vec<String> = host.run("ipvsadm -Sn").lines().map(normal).collect();
+    services.sort();
+    let mut all = format!("# ipvsadm -Sn\n{}\n", services.join("\n"));
+    // Few processes, because each costs much in the lab. `table all` shows both families.
+    let batch = "addr show\nroute show table all\nrule show\n";
+    for (name, command) in [
+        ("nft list ruleset", host.cmd("nft list ruleset")),
+        ("ip addr, route, rule", host.cmd("ip -batch -").stdin(batch)),
+        ("ip -6 rule", host.cmd("ip -6 rule")),
     ] {
-        let said = host.run(command);
-        let mut lines: Vec<String> = said.lines().map(normal).collect();
-        if !keep_order {
-            lines.sort();
-        }
-        writeln!(all, "# {command}\n{}", lines.join("\n")).expect("writing to a String");
+        let lines: Vec<String> = command.run().lines().map(normal).collect();
+        writeln!(all, "# {name}\n{}", lines.join("\n")).expect("writing to a String");
     }
     all.push_str("# sysctls\n");
     all.push_str(&host.namespace.inside(sysctls));
