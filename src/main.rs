@@ -1,3 +1,7 @@
-//! The process edge.
+//! The program; all of it is in the library, so that tests and documentation see it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lvsh::cli::main()
+}
