@@ -29,6 +29,12 @@ pub trait Backend: Send {
 
     /// What this machine can do.
     fn capabilities(&mut self) -> Result<Capabilities>;
+
+    /// What is to be said beside the last answers; nearly always nothing. An address
+    /// that could not be announced, an element of our nft table that somebody else wrote.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What became of one step.

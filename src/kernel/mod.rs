@@ -1,3 +1,148 @@
 //! The real machine.
+//!
+//! ```text
+//! Kernel ──┬ ipvs      services, servers, timeouts, daemons   generic netlink, pipelined
+//!          ├ nft       marks                                  nf_tables, one atomic batch
+//!          ├ route     addresses, announced                   rtnetlink
+//!          ├ sysctl    /proc/sys
+//!          └ netns     which namespace all of this is in
+//! ```
 
-mod ipvs;
+pub mod announce;
+mod capable;
+pub mod ipvs;
+pub mod netns;
+pub mod nft;
+pub mod route;
+pub mod sysctl;
+
+use crate::backend::{Backend, Capabilities, Outcome, Services, Want};
+use crate::error::Result;
+use crate::model::Snapshot;
+use crate::plan::Step;
+
+use ipvs::Ipvs;
+use nft::Nft;
+use route::Route;
+
+/// The kernel, in the network namespace of the thread that makes it.
+///
+/// Each part is opened when it is first needed: a run that only looks at services has one socket.
+#[derive(Default)]
+pub struct Kernel {
+    ipvs: Option<Ipvs>,
+    nft: Nft,
+    route: Route,
+}
+
+/// Which part of the kernel carries a step out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Ipvs,
+    Nft,
+    Route,
+    Sysctl,
+}
+
+fn part(step: &Step) -> Part {
+    use Step::*;
+    match step {
+        AddService { .. } | SetService { .. } | DelService { .. } => Part::Ipvs,
+        AddServer { .. } | SetServer { .. } | DelServer { .. } => Part::Ipvs,
+        SetTimeouts { .. } | StartSync { .. } | StopSync { .. } => Part::Ipvs,
+        AddMark { .. } | SetMark { .. } | DelMark { .. } => Part::Nft,
+        AddVip { .. } | SetVip { .. } | DelVip { .. } => Part::Route,
+        SetSysctl { .. } => Part::Sysctl,
+    }
+}
+
+impl Kernel {
+    /// Finds IPVS, loading it where it is missing, so that a kernel without it is told at once.
+    ///
+    /// # Errors
+    /// Kind `Unable`: no IPVS in this kernel, or no permission.
+    pub fn open() -> Result<Kernel> {
+        let mut kernel = Kernel::default();
+        kernel.ipvs()?;
+        Ok(kernel)
+    }
+
+    fn ipvs(&mut self) -> Result<&mut Ipvs> {
+        match &mut self.ipvs {
+            Some(ipvs) => Ok(ipvs),
+            none => Ok(none.insert(Ipvs::open()?)),
+        }
+    }
+
+    fn group(&mut self, part: Part, steps: &[&Step]) -> Vec<Outcome> {
+        match part {
+            Part::Ipvs => match self.ipvs() {
+                Ok(ipvs) => ipvs.apply(steps.iter().copied()),
+                Err(error) => first_fails(error, steps.len()),
+            },
+            Part::Nft => self.nft.apply(steps),
+            Part::Route => self.route.apply(steps),
+            Part::Sysctl => sysctl::apply(steps),
+        }
+    }
+}
+
+fn first_fails(error: crate::error::Error, steps: usize) -> Vec<Outcome> {
+    let mut outcomes = vec![Outcome::NotSent; steps];
+    if let Some(first) = outcomes.first_mut() {
+        *first = Outcome::Failed(error);
+    }
+    outcomes
+}
+
+impl Backend for Kernel {
+    fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
+        let mut seen = Snapshot::default();
+        if want.services != Services::None {
+            (seen.state.services, seen.observed) = self.ipvs()?.services(&want.services)?;
+        }
+        if want.host {
+            seen.state.timeouts = self.ipvs()?.timeouts()?;
+            seen.state.syncs = self.ipvs()?.syncs()?;
+        }
+        if want.marks {
+            seen.state.marks = self.nft.marks()?;
+        }
+        if want.vips {
+            seen.state.vips = self.route.vips()?;
+        }
+        for name in &want.sysctls {
+            if let Some(value) = sysctl::read(name)? {
+                seen.state.sysctls.insert(name.clone(), value);
+            }
+        }
+        Ok(seen)
+    }
+
+    fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(steps.len());
+        let all: Vec<&Step> = steps.iter().collect();
+        for group in all.chunk_by(|a, b| part(a) == part(b)) {
+            if outcomes.iter().all(Outcome::is_done) {
+                outcomes.extend(self.group(part(group[0]), group));
+            } else {
+                outcomes.extend(std::iter::repeat_n(Outcome::NotSent, group.len()));
+            }
+        }
+        outcomes
+    }
+
+    fn capabilities(&mut self) -> Result<Capabilities> {
+        let (version, conn_tab_size) = self.ipvs()?.info()?;
+        let release = capable::release();
+        let schedulers = capable::schedulers(&release);
+        Ok(Capabilities { version, release, schedulers, conn_tab_size })
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        let mut notes: Vec<String> = self.ipvs.iter_mut().flat_map(Ipvs::take_notes).collect();
+        notes.extend(self.nft.notes().iter().cloned());
+        notes.extend(self.route.notes().iter().cloned());
+        notes
+    }
+}

@@ -1,5 +1,6 @@
 //! Firewall marks: which packets get which number.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -120,6 +121,31 @@ impl MarkSelector {
             },
             _ => MarkKind::Rule,
         }
+    }
+}
+
+impl MarkSelector {
+    /// Whether this cannot be added to `marks`: the same match is there, or a range of the same map that shares a
+    /// packet with this one.
+    ///
+    /// The kernel refuses only some overlaps of ranges (a range around another one is taken, and which of the two
+    /// a packet then finds is nobody's promise), so both backends ask here first.
+    pub fn meets_any<V>(&self, marks: &BTreeMap<MarkSelector, V>) -> bool {
+        marks.contains_key(self)
+            || (self.kind() == MarkKind::Range && marks.keys().any(|other| self.overlaps(other)))
+    }
+
+    fn overlaps(&self, other: &MarkSelector) -> bool {
+        let same = |s: &MarkSelector| (s.hook, s.family, s.protocol);
+        if same(self) != same(other) || other.kind() != MarkKind::Range {
+            return false;
+        }
+        let nets = match (self.daddr, other.daddr) {
+            (Some(a), Some(b)) => a.contains(&b) || b.contains(&a),
+            _ => false,
+        };
+        let (a, b) = (self.dport.unwrap_or(PortRange::ALL), other.dport.unwrap_or(PortRange::ALL));
+        nets && a.first <= b.last && b.first <= a.last
     }
 }
 

@@ -1,5 +1,6 @@
 //! What would change, and making it so. Pure functions but for `execute`, which holds the one door to a backend.
 
+mod buckets;
 mod diff;
 mod execute;
 mod expect;
@@ -12,10 +13,12 @@ mod rules;
 mod session;
 mod step;
 
+pub use buckets::buckets_moved;
 pub use diff::diff;
 pub use execute::{Report, execute};
 pub use journal::{Journal, NoJournal};
 
+pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_plan};
 pub use order::{rank, sort};
 pub use owned::Owned;
 pub use refusal::refusal;

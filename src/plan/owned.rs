@@ -68,6 +68,19 @@ impl Owned {
         out
     }
 
+    /// The policy's own part of a state, for looking at it alone.
+    pub fn part_of(&self, state: &State) -> State {
+        let services = state.services.iter().filter(|(key, _)| self.services.contains_key(key));
+        let marks = state.marks.iter().filter(|(selector, _)| self.marks.contains_key(selector));
+        let vips = state.vips.iter().filter(|(key, _)| self.vips.contains_key(key));
+        State {
+            services: services.map(|(key, entry)| (*key, entry.clone())).collect(),
+            marks: marks.map(|(selector, entry)| (selector.clone(), entry.clone())).collect(),
+            vips: vips.map(|(key, vip)| (key.clone(), *vip)).collect(),
+            ..State::default()
+        }
+    }
+
     /// Adds what an interrupted run may have made: whatever its journal says it was going to.
     pub fn absorb<'a>(&mut self, steps: impl IntoIterator<Item = &'a Step>) {
         use Step::*;

@@ -6,12 +6,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
 use super::Step;
 use crate::model::{
-    Family, Forwarding, IfName, MarkKind, MarkSelector, Netmask, PortRange, Server, ServerKey, Service,
-    ServiceEntry, ServiceKey, State, SyncDaemon, Timeouts, TunnelKind, Vip,
+    Family, Forwarding, IfName, Netmask, Server, ServerKey, Service, ServiceEntry, ServiceKey, State,
+    SyncDaemon, Timeouts, TunnelKind, Vip,
 };
 
 /// What a state does not say about a machine: what could be loaded or named. `None` knows nothing and refuses
@@ -60,7 +58,7 @@ pub fn advance(state: &mut State, step: &Step, world: &World) -> Result<(), i32>
             entry.servers.remove(key).ok_or(libc::ENOENT)?;
         }
         AddMark { selector, entry } => {
-            refuse(state.marks.keys().any(|other| overlap(selector, other)), libc::EEXIST)?;
+            refuse(selector.meets_any(&state.marks), libc::EEXIST)?;
             state.marks.insert(selector.clone(), entry.clone());
         }
         SetMark { selector, to, .. } => {
@@ -162,25 +160,4 @@ fn check_sync(state: &State, daemon: &SyncDaemon, world: &World) -> Result<(), i
 
 fn mixes_families(key: &ServiceKey, entry: &ServiceEntry) -> bool {
     entry.servers.keys().any(|server| server.family() != key.family())
-}
-
-/// Whether two marks cannot both be: the same match, or two ranges of one interval map that share a packet.
-fn overlap(a: &MarkSelector, b: &MarkSelector) -> bool {
-    if a == b {
-        return true;
-    }
-    let same_map = a.hook == b.hook && a.family == b.family && a.protocol == b.protocol;
-    if !same_map || a.kind() != MarkKind::Range || b.kind() != MarkKind::Range {
-        return false;
-    }
-    let nets = match (a.daddr, b.daddr) {
-        (Some(a), Some(b)) => nets_meet(&a, &b),
-        _ => false,
-    };
-    let (a, b) = (a.dport.unwrap_or(PortRange::ALL), b.dport.unwrap_or(PortRange::ALL));
-    nets && a.first <= b.last && b.first <= a.last
-}
-
-fn nets_meet(a: &IpNet, b: &IpNet) -> bool {
-    a.contains(b) || b.contains(a)
 }

@@ -1,0 +1,284 @@
+//! The command line, as clap reads it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::script::Stdlib;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done, or nothing to do
+    1  refused or failed; rolled back, the system is as before
+    2  wrong usage
+    3  the script is wrong; nothing changed, or rolled back
+    4  with --exit-code: the plan has changes
+    5  with --exit-code: degraded (drift, warnings)
+    6  another run holds the lock
+    7  ROLLBACK FAILED: look at the machine
+    8  not permitted, or no IPVS in this kernel
+  124  --timeout passed; rolled back
+  130  interrupted; rolled back
+
+Example:
+  lvsh plan web     shows what start would do
+  lvsh start web    does it";
+
+/// Lua policies for Linux IPVS: planned, applied and undone as one
+#[derive(Debug, Parser)]
+#[command(name = "lvsh", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Show what would be done and send nothing
+    #[arg(short = 'n', long, global = true)]
+    pub dry_run: bool,
+    /// Print one JSON document, also on failure
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing when all is well
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: what is unchanged, what was found
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Stop after this long and roll back: 50s, 500ms, 2m
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// What to do while another run holds the lock; wait gives up after 5 s
+    #[arg(long, global = true, value_name = "HOW", default_value = "wait")]
+    pub lock: LockMode,
+    /// Work in this network namespace
+    #[arg(long, global = true, value_name = "NAME")]
+    pub netns: Option<String>,
+    /// Where policies are
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/etc/lvsh",
+        env = "LVSH_CONFIG_DIR",
+        hide_env_values = true
+    )]
+    pub config_dir: PathBuf,
+    /// Where the state of started policies is kept [default: /run/lvsh]
+    #[arg(long, global = true, value_name = "DIR", env = "LVSH_STATE_DIR", hide_env_values = true)]
+    pub state_dir: Option<PathBuf>,
+    /// Tell by the exit code whether there are changes (4) or trouble (5)
+    #[arg(long, global = true)]
+    pub exit_code: bool,
+    /// Refuse every change
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// How much of Lua's library scripts get
+    #[arg(long, global = true, value_name = "WHICH", default_value = "safe")]
+    pub stdlib: Library,
+    /// The machine to work on: the kernel, or one in memory
+    #[arg(long, global = true, value_name = "WHICH", default_value = "kernel")]
+    pub backend: Machine,
+    /// Keep the machine in memory in this file between runs: a playground without root
+    #[arg(long, global = true, value_name = "FILE")]
+    pub memory: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Start a policy; refuse if something foreign is in the way
+    #[command(after_help = "Example:\n  lvsh start web")]
+    Start {
+        #[command(flatten)]
+        policy: Policy,
+        /// Take over what is there already
+        #[arg(long)]
+        adopt: bool,
+    },
+    /// Stop a policy: remove what it owns, bring back what was there before it
+    #[command(after_help = "Example:\n  lvsh stop web")]
+    Stop {
+        #[command(flatten)]
+        policy: Policy,
+    },
+    /// Stop a policy and start it again; drops its connections
+    #[command(after_help = "Example:\n  lvsh restart --yes web")]
+    Restart {
+        #[command(flatten)]
+        policy: Policy,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Make it so, in place: start what is missing, change what differs, leave the rest
+    #[command(after_help = "Example:\n  lvsh apply web")]
+    Apply {
+        #[command(flatten)]
+        policy: Policy,
+    },
+    /// Show what apply would do
+    #[command(after_help = "Example:\n  lvsh plan web --as ipvsadm")]
+    Plan {
+        #[command(flatten)]
+        policy: Policy,
+        /// Show what stop would do
+        #[arg(long)]
+        stop: bool,
+        /// Print the commands instead
+        #[arg(long = "as", value_name = "SPELLING")]
+        spelling: Option<Spelling>,
+    },
+    /// Show how a policy is
+    #[command(after_help = "Example:\n  lvsh status web")]
+    Status {
+        #[command(flatten)]
+        policy: Policy,
+    },
+    /// List services, servers, marks and addresses of this machine
+    #[command(after_help = "Example:\n  lvsh list --json")]
+    List {
+        /// Print the commands that would make all this
+        #[arg(long = "as", value_name = "SPELLING")]
+        spelling: Option<Spelling>,
+    },
+    /// Run a script; its changes are made at once, and taken back if it fails
+    #[command(after_help = "Example:\n  lvsh run --quiet /etc/lvsh/web-health.lua")]
+    Run {
+        /// The script; also by #!/usr/bin/env -S lvsh run
+        file: PathBuf,
+        /// What the script gets as its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Evaluate Lua and print what it gives
+    #[command(after_help = "Example:\n  lvsh eval 'lvs.get_service { fwmark = 3 }.servers'")]
+    Eval {
+        /// An expression or statements
+        code: String,
+    },
+    /// Check a policy and say what the kernel would do with it that one may not expect
+    #[command(after_help = "Example:\n  lvsh lint web")]
+    Lint {
+        #[command(flatten)]
+        policy: Policy,
+    },
+}
+
+impl Verb {
+    /// As it is written.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verb::Start { .. } => "start",
+            Verb::Stop { .. } => "stop",
+            Verb::Restart { .. } => "restart",
+            Verb::Apply { .. } => "apply",
+            Verb::Plan { .. } => "plan",
+            Verb::Status { .. } => "status",
+            Verb::List { .. } => "list",
+            Verb::Run { .. } => "run",
+            Verb::Eval { .. } => "eval",
+            Verb::Lint { .. } => "lint",
+        }
+    }
+
+    /// Whether it can change the machine, and so what a failure says of the changes.
+    pub fn changes(&self) -> bool {
+        !matches!(self, Verb::Plan { .. } | Verb::Status { .. } | Verb::List { .. } | Verb::Lint { .. })
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct Policy {
+    /// A name (web: /etc/lvsh/web.lua) or a path
+    pub policy: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LockMode {
+    Wait,
+    Fail,
+    Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Library {
+    Safe,
+    Full,
+}
+
+impl From<Library> for Stdlib {
+    fn from(library: Library) -> Stdlib {
+        match library {
+            Library::Safe => Stdlib::Safe,
+            Library::Full => Stdlib::Full,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Machine {
+    Kernel,
+    Memory,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Spelling {
+    /// A shell script of ipvsadm, nft, ip and sysctl
+    Ipvsadm,
+    /// The nft part alone
+    Nft,
+    /// A script for lvsh run
+    Lua,
+}
+
+/// `50s`, `500ms`, `2m`, `1h`, or seconds as a number.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: f64 = digits.parse().map_err(|_| "write it as 50s, 500ms or 2m".to_string())?;
+    let unit = match &text[digits.len()..] {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        other => return Err(format!("'{other}' is not a unit; use ms, s, m or h")),
+    };
+    Duration::try_from_secs_f64(number * unit).map_err(|_| "it must be a positive time".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(duration("50s"), Ok(Duration::from_secs(50)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
+        for wrong in ["", "10 parsecs", "5x", "-1s", "nan"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

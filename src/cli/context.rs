@@ -1,0 +1,219 @@
+//! What every verb needs to know of this run.
+
+use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::args::{Color, Common, Machine as Which};
+use super::clock;
+use super::lock::Lock;
+use super::machine::{Machine, Notes};
+use super::store::Store;
+use crate::backend::Backend;
+use crate::error::{Error, Result};
+use crate::kernel::netns;
+use crate::plan::Warning;
+use crate::script::{Cancel, Engine, Level, Limits, set_log_level};
+use crate::view::{Style, warning_text};
+
+/// Bytes a script may use.
+const MEMORY_LIMIT: usize = 64 << 20;
+
+/// Options made usable, and what was said on the way.
+pub struct Context {
+    pub common: Common,
+    /// `lvsh start web`, for journals and locks.
+    pub command: String,
+    pub machine: Machine,
+    /// `None` for a machine in memory that nothing outlives.
+    pub store: Option<Store>,
+    pub cancel: Cancel,
+    warnings: RefCell<Vec<Warning>>,
+    notes: Notes,
+}
+
+impl Context {
+    /// Enters the network namespace first: what is opened before stays outside.
+    pub fn new(common: Common, command: String, start: Instant) -> Result<Context> {
+        if let Some(name) = &common.netns {
+            netns::enter_netns(name)?;
+        }
+        set_log_level(match (common.quiet, common.verbose) {
+            (true, _) => Level::Warn,
+            (false, true) => Level::Debug,
+            (false, false) => Level::Info,
+        });
+        let machine = match (common.backend, &common.memory) {
+            (_, Some(file)) => Machine::Memory(Some(file.clone())),
+            (Which::Memory, None) => Machine::Memory(None),
+            (Which::Kernel, None) => Machine::Kernel,
+        };
+        let store = store(&common, &machine);
+        let cancel = Cancel::new(common.timeout.and_then(|time| start.checked_add(time)));
+        catch_signals(&cancel);
+        Ok(Context {
+            common,
+            command,
+            machine,
+            store,
+            cancel,
+            warnings: RefCell::default(),
+            notes: Notes::default(),
+        })
+    }
+
+    /// The machine; `read_only` even where the command line does not say it.
+    pub fn backend(&self, read_only: bool) -> Result<Box<dyn Backend + Send>> {
+        self.machine.open(read_only, &self.notes)
+    }
+
+    /// Says what the kernel had to say beside its answers.
+    pub fn say_notes(&self) {
+        let notes = self.notes.lock().map(|mut notes| std::mem::take(&mut *notes)).unwrap_or_default();
+        for note in notes {
+            self.warn("", note);
+        }
+    }
+
+    pub fn engine(&self) -> Result<Engine> {
+        let lib_dirs = vec![self.common.config_dir.join("lib")];
+        let limits = Limits { memory: MEMORY_LIMIT, stdlib: self.common.stdlib.into(), lib_dirs };
+        Engine::new(limits, self.cancel.clone())
+    }
+
+    /// Whether nothing is to be sent.
+    pub fn dry(&self) -> bool {
+        self.common.dry_run || self.common.read_only
+    }
+
+    /// Colours for stdout.
+    pub fn style(&self) -> Style {
+        style(self.common.color, std::io::stdout().is_terminal())
+    }
+
+    /// Colours for stderr.
+    pub fn error_style(&self) -> Style {
+        style(self.common.color, std::io::stderr().is_terminal())
+    }
+
+    /// Something is not as it should be; said even with `--quiet`.
+    pub fn warn(&self, subject: &str, message: impl Into<String>) {
+        let warning = Warning { subject: subject.to_string(), message: message.into() };
+        if !self.common.json {
+            eprint!("{}", warning_text(None, &warning.subject, &warning.message, self.error_style()));
+        }
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// A trap that lint knows; `--quiet` has read it before.
+    pub fn advise(&self, warning: Warning) {
+        if !self.common.json && !self.common.quiet {
+            eprint!("{}", warning_text(None, &warning.subject, &warning.message, self.error_style()));
+        }
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// For `-v`.
+    pub fn note(&self, message: &str) {
+        if self.common.verbose && !self.common.json {
+            eprintln!("lvsh: {message}");
+        }
+    }
+
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.warnings.borrow().clone()
+    }
+
+    /// An error if the time is over or someone pressed Ctrl-C. Called between changes, never during one.
+    pub fn check_cancel(&self) -> Result<()> {
+        match self.cancel.reason() {
+            Some(kind) => Err(stopped(kind)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the lock of a policy or script; `Ok(None)` without a store.
+    ///
+    /// # Errors
+    /// [`Skipped`] is told by `Ok(Err(Skipped))`: another run has it and `--lock skip` says to leave.
+    pub fn lock(&self, store: &Store, name: &str) -> Result<Result<Lock, Skipped>> {
+        store.prepare()?;
+        let path = store.lock_file(name);
+        let lock = Lock::take(&path, name, self.common.lock, &self.command, &self.cancel)?;
+        Ok(lock.ok_or(Skipped))
+    }
+
+    /// Columns of the terminal that stdout is; `None` for a pipe.
+    pub fn width(&self) -> Option<u16> {
+        if let Some(columns) = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()) {
+            return Some(columns);
+        }
+        terminal_width()
+    }
+}
+
+/// Another run is at work, and this one was told to leave then.
+#[derive(Clone, Copy, Debug)]
+pub struct Skipped;
+
+/// The error of a run that was told to stop.
+pub fn stopped(kind: crate::error::Kind) -> Error {
+    match kind {
+        crate::error::Kind::Timeout => Error::new(kind, "timeout", "the time given by --timeout is over"),
+        _ => Error::new(kind, "interrupted", "interrupted"),
+    }
+}
+
+fn store(common: &Common, machine: &Machine) -> Option<Store> {
+    let boot_id = || match machine {
+        Machine::Kernel => clock::boot_id(),
+        // A file outlives a boot, and what is owned in it does too.
+        Machine::Memory(_) => "memory".to_string(),
+    };
+    let folder = match (machine, &common.state_dir) {
+        (Machine::Memory(None), _) => return None,
+        (_, Some(folder)) => folder.clone(),
+        (Machine::Memory(Some(file)), None) => beside(file),
+        (Machine::Kernel, None) => PathBuf::from("/run/lvsh"),
+    };
+    let folder = match (machine, netns::netns_id()) {
+        (Machine::Kernel, Some(id)) => folder.join("netns").join(id),
+        _ => folder,
+    };
+    Some(Store::new(folder, boot_id()))
+}
+
+/// `web.json` keeps its state in `web.json.state/`.
+fn beside(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_os_string();
+    name.push(".state");
+    PathBuf::from(name)
+}
+
+fn style(color: Color, terminal: bool) -> Style {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    Style::new(match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !no_color,
+    })
+}
+
+/// The first Ctrl-C or SIGTERM asks the run to stop and roll back; the second ends it at once, and its journal
+/// tells the next run what may be half made.
+fn catch_signals(cancel: &Cancel) {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // Registering fails only for signals that cannot be caught.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, cancel.flag());
+        let _ = signal_hook::flag::register(signal, cancel.flag());
+    }
+}
+
+fn terminal_width() -> Option<u16> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes one winsize, which lives until after the call.
+    let answer = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
+    (answer == 0 && size.ws_col > 0).then_some(size.ws_col)
+}

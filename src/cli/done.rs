@@ -1,0 +1,100 @@
+//! How a run ends: what goes to stdout, and the exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+
+use super::context::Context;
+use crate::error::{Error, Kind};
+use crate::script::excerpt_of;
+use crate::view::{document, error_text, error_value};
+
+/// A run that went well.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// For people.
+    pub text: String,
+    /// For programs.
+    pub fields: Map<String, Value>,
+    /// Not 0 only with `--exit-code`.
+    pub code: u8,
+}
+
+impl Done {
+    pub fn text(text: impl Into<String>) -> Done {
+        Done { text: text.into(), ..Done::default() }
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Done {
+        self.fields.insert(name.to_string(), value.into());
+        self
+    }
+
+    /// The exit code that `--exit-code` asks for.
+    #[must_use]
+    pub fn code(mut self, context: &Context, code: u8) -> Done {
+        if context.common.exit_code && code != 0 {
+            self.code = code;
+        }
+        self
+    }
+}
+
+/// Prints a good end.
+pub fn finish(context: &Context, verb: &str, start: Instant, done: Done) -> ExitCode {
+    if context.common.json {
+        let mut fields = done.fields;
+        fields.insert("command".to_string(), json!(verb));
+        fields.insert("ok".to_string(), json!(true));
+        fields.insert("warnings".to_string(), json!(context.warnings()));
+        fields.insert("duration_ms".to_string(), json!(start.elapsed().as_millis() as u64));
+        print(&document(Value::Object(fields)));
+    } else if !context.common.quiet {
+        print(&done.text);
+    }
+    ExitCode::from(done.code)
+}
+
+/// Prints a bad end. `nothing`: what to say of the changes if the error does not.
+pub fn fail(context: Option<&Context>, look: &Look<'_>, mut error: Error) -> ExitCode {
+    // What a plan was refused for was said on a line of the policy too.
+    if error.excerpt.is_none() {
+        error.excerpt = error.origin.as_ref().and_then(excerpt_of).map(Box::new);
+    }
+    if look.json {
+        let fields = json!({
+            "command": look.verb, "ok": false, "error": error_value(&error),
+            "warnings": context.map(Context::warnings).unwrap_or_default(),
+            "duration_ms": look.start.elapsed().as_millis() as u64,
+        });
+        print(&document(fields));
+    } else {
+        // Who mistyped a command knows that nothing happened.
+        let nothing = if error.kind == Kind::Usage { "" } else { look.nothing };
+        eprint!("{}", error_text(&error, nothing, look.style));
+    }
+    ExitCode::from(error.exit_code())
+}
+
+/// How an error is shown.
+pub struct Look<'a> {
+    pub verb: &'a str,
+    pub json: bool,
+    pub nothing: &'a str,
+    pub style: crate::view::Style,
+    pub start: Instant,
+}
+
+/// Writes to stdout. Who closes the pipe has read enough, which is no failure.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let wrote = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = wrote
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln!("lvsh: cannot write to stdout: {error}");
+    }
+}

@@ -1,0 +1,121 @@
+//! The plan of a run on disk while it is carried out.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::plan::{Action, Journal, Plan};
+
+/// A journal in a file of JSON lines: who wrote it, then one line per plan.
+///
+/// Nothing is synced: the file is in /run and dies with the boot, as the kernel's table does. What it must survive
+/// is a killed process, and for that a write is enough.
+///
+/// `end` leaves it: the run removes it by [`discard`] when its state is saved, which is later.
+pub struct FileJournal {
+    path: PathBuf,
+    header: Header,
+    begun: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    pub format_version: String,
+    pub boot_id: String,
+    pub pid: u32,
+    pub command: String,
+}
+
+/// What a run that did not end left behind.
+#[derive(Debug)]
+pub struct Leftover {
+    pub header: Header,
+    pub actions: Vec<Action>,
+}
+
+impl FileJournal {
+    pub fn new(path: PathBuf, boot_id: &str, command: &str) -> FileJournal {
+        let header = Header {
+            format_version: "1.0".to_string(),
+            boot_id: boot_id.to_string(),
+            pid: std::process::id(),
+            command: command.to_string(),
+        };
+        FileJournal { path, header, begun: false }
+    }
+
+    fn write(&mut self, plan: &Plan) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        if !self.begun {
+            if let Some(folder) = self.path.parent() {
+                super::store::make_folder(folder)?;
+            }
+            serde_json::to_writer(&mut text, &self.header)?;
+            text.push(b'\n');
+        }
+        serde_json::to_writer(&mut text, plan)?;
+        text.push(b'\n');
+        let mut options = OpenOptions::new();
+        options.create(true).mode(0o600);
+        if self.begun {
+            options.append(true)
+        } else {
+            options.write(true).truncate(true)
+        };
+        options.open(&self.path)?.write_all(&text)?;
+        self.begun = true;
+        Ok(())
+    }
+}
+
+impl Journal for FileJournal {
+    fn begin(&mut self, plan: &Plan) -> Result<()> {
+        self.write(plan).map_err(|error| {
+            let error = Error::io("write journal", &self.path, &error);
+            error.note("nothing is sent to the kernel without it").hint("run as root, or give --state-dir")
+        })
+    }
+
+    fn end(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Removes a journal whose run is over.
+pub fn discard(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove journal", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is left of a run of this boot. A line that was not written whole was of a plan that was not begun.
+pub fn leftover(path: &Path, boot_id: &str) -> Option<Leftover> {
+    let text = fs::read_to_string(path).ok()?;
+    let mut lines = text.lines();
+    let header: Header = serde_json::from_str(lines.next()?).ok()?;
+    if header.boot_id != boot_id {
+        return None;
+    }
+    let plans = lines.map_while(|line| serde_json::from_str::<Plan>(line).ok());
+    let actions: Vec<Action> = plans.flat_map(|plan| plan.actions).collect();
+    (!actions.is_empty()).then_some(Leftover { header, actions })
+}
+
+impl Leftover {
+    /// For the user: what was found.
+    pub fn words(&self, what: &str) -> String {
+        let Header { command, pid, .. } = &self.header;
+        let count = self.actions.len();
+        let plural = if count == 1 { "" } else { "s" };
+        format!(
+            "an earlier run of {what} (pid {pid}, {command}) was killed after its plan of {count} change{plural} was written"
+        )
+    }
+}

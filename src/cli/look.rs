@@ -1,0 +1,156 @@
+//! status, list and lint: verbs that change nothing.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::args::Spelling;
+use super::clock;
+use super::context::Context;
+use super::done::Done;
+use super::machine::Machine;
+use super::policy::spell;
+use super::stage::{Past, Policy, advise, drift, load, past, stage_start};
+use super::store::part;
+use crate::backend::{Backend, Memory, Services, Want};
+use crate::error::{Kind, Result};
+use crate::model::State;
+use crate::plan::{NoJournal, Plan, diff};
+use crate::view::{ListView, StatusView, list_text, state_value, status_text, step_text};
+
+/// How a policy is: what it owns, as the kernel has it now.
+pub fn status(context: &Context, name: &str) -> Result<Done> {
+    // A policy that no longer loads can still be looked at.
+    let (name, path) = match load(context, name) {
+        Ok(policy) => (policy.loaded.name, policy.path),
+        Err(error) => {
+            let known = context.store.as_ref().and_then(|store| store.all().remove(name));
+            match known {
+                Some(saved) => {
+                    context.warn(name, error.to_string());
+                    (saved.policy, saved.path)
+                }
+                None => return Err(error),
+            }
+        }
+    };
+    let past = match &context.store {
+        Some(store) => past(context, store, &name, &path, false)?,
+        None => Past::default(),
+    };
+    let Some(saved) = &past.saved else {
+        let view = StatusView {
+            name: &name,
+            up: None,
+            mine: &State::default(),
+            live: &Default::default(),
+            drift: &[],
+            width: None,
+        };
+        let done = Done::text(status_text(&view, context.style()));
+        return Ok(done.with("policy", name.clone()).with("status", "not started").code(context, 5));
+    };
+    let owned = &past.owned;
+    let want = Want {
+        services: Services::Only(owned.services.keys().copied().collect()),
+        marks: true,
+        vips: true,
+        host: true,
+        sysctls: owned.sysctls.keys().cloned().collect(),
+    };
+    let seen = context.backend(true)?.snapshot(&want)?;
+    let mine = part(&seen.state, owned);
+    let changed = diff(&State { timeouts: mine.timeouts, ..saved.made.clone() }, &mine);
+    let words = drift(Some(saved), &seen.state);
+    let lines: Vec<String> = changed.iter().map(|step| format!("{}  by others", step_text(step))).collect();
+    let up = clock::since_boot().saturating_sub(Duration::from_secs_f64(saved.started.max(0.0)));
+    let view = StatusView {
+        name: &name,
+        up: Some(up),
+        mine: &mine,
+        live: &seen.observed,
+        drift: &lines,
+        width: context.width(),
+    };
+    let state = if words.is_empty() { "ok" } else { "drifted" };
+    let done = Done::text(status_text(&view, context.style()))
+        .with("policy", name.clone())
+        .with("path", path.display().to_string())
+        .with("status", state)
+        .with("up_s", up.as_secs())
+        .with("started_boot_s", saved.started as u64)
+        .with("drift", lines.clone());
+    let done = with_state(done, state_value(&mine, &seen.observed, |_| Some(name.clone())));
+    Ok(done.code(context, if words.is_empty() { 0 } else { 5 }))
+}
+
+/// The whole machine.
+pub fn list(context: &Context, spelling: Option<Spelling>) -> Result<Done> {
+    let seen = context.backend(true)?.snapshot(&Want::all())?;
+    if let Some(spelling) = spelling {
+        let mut all = seen.state.clone();
+        all.vips.retain(|_, vip| vip.is_ours());
+        // Only what differs from an empty machine; the timeouts are the kernel's own unless changed.
+        let plan: Plan = diff(&State::default(), &all).into_iter().collect();
+        let text = spell("this machine, by lvsh list", &plan, &State::default(), &all, spelling);
+        return Ok(Done::text(text.clone()).with("script", text));
+    }
+    let owners = context.store.as_ref().map(|store| store.owners()).unwrap_or_default();
+    let owner = |key: &_| owners.get(key).cloned();
+    let view = ListView { state: &seen.state, live: &seen.observed, owner: &owner, width: context.width() };
+    let done = Done::text(list_text(&view, context.style()));
+    Ok(with_state(done, state_value(&seen.state, &seen.observed, owner)))
+}
+
+fn with_state(mut done: Done, state: Value) -> Done {
+    if let Value::Object(map) = state {
+        done.fields.extend(map);
+    }
+    done
+}
+
+/// Loads a policy, runs its start without sending anything, and says what is known to go wrong with it. On the
+/// kernel's state where that may be read, else on an empty machine.
+pub fn lint(context: &Context, name: &str) -> Result<Done> {
+    let mut policy = load(context, name)?;
+    let store = context.store.as_ref();
+    let found = store.map(|store| past(context, store, &policy.loaded.name, &policy.path, false)).transpose();
+    let past = match found {
+        Ok(past) => past.unwrap_or_default(),
+        Err(error) => {
+            context.note(&format!("{error}; checked as if it were not started"));
+            Past::default()
+        }
+    };
+    let mut staged = match stage_start(&mut policy, context.backend(true)?, Box::new(NoJournal), &past, true)
+    {
+        Ok(staged) => staged,
+        Err(error) if alone(&error.kind, &context.machine) => {
+            context.note(&format!("{error}; checked without the kernel"));
+            on_memory(&mut policy)?
+        }
+        Err(error) => return Err(error),
+    };
+    advise(context, &mut staged);
+    let warnings = context.warnings().len();
+    let name = policy.loaded.name.clone();
+    let text = match warnings {
+        0 => format!("{name}: no warnings\n"),
+        1 => format!("{name}: 1 warning\n"),
+        many => format!("{name}: {many} warnings\n"),
+    };
+    let done = Done::text(text).with("policy", name).with("path", policy.path.display().to_string());
+    let done = done.with("steps", json!(staged.plan.len()));
+    Ok(done.code(context, if warnings > 0 { 5 } else { 0 }))
+}
+
+/// What is in the way on this machine, or that it may not be read, says nothing about the policy.
+fn alone(kind: &Kind, machine: &Machine) -> bool {
+    matches!(kind, Kind::Unable | Kind::Conflict | Kind::Refused)
+        && matches!(machine, Machine::Kernel | Machine::Memory(Some(_)))
+}
+
+fn on_memory(policy: &mut Policy) -> Result<super::stage::Staged> {
+    let memory: Box<dyn Backend + Send> = Box::new(Memory::default());
+    stage_start(policy, memory, Box::new(NoJournal), &Past::default(), true)
+}

@@ -1,0 +1,291 @@
+//! start, apply, stop, restart, plan.
+
+use std::io::{BufRead, IsTerminal};
+
+use super::args::Spelling;
+use super::clock;
+use super::context::{Context, Skipped};
+use super::done::Done;
+use super::journal;
+use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
+use super::store::part;
+use crate::backend::Memory;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{NoJournal, Plan};
+use crate::view::{Counts, PlanView, Script, changes, lua_script, nft_only, plan_text, shell_script};
+
+/// What a verb wants of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    Start { adopt: bool },
+    Stop,
+}
+
+/// Starts, applies or stops; with `-n` shows what that would do.
+pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Option<Spelling>) -> Result<Done> {
+    let mut target = Target::open(context, name, goal)?;
+    let _lock = match target.lock(context, dry)? {
+        Ok(lock) => lock,
+        Err(Skipped) => return Ok(skipped(&target.name)),
+    };
+    let past = target.past(context, !dry)?;
+    let backend = context.backend(false)?;
+    let journal = journal_of(context, &target.name);
+    let mut staged = match (goal, &mut target.policy) {
+        (Goal::Start { adopt }, Some(policy)) => stage_start(policy, backend, journal, &past, adopt)?,
+        (_, policy) => stage_stop(policy.as_mut(), &target.name, backend, journal, &past)?,
+    };
+    if goal != Goal::Stop {
+        advise(context, &mut staged);
+    }
+    if let Some(spelling) = spelling {
+        return Ok(spelled(&target.name, &staged, spelling));
+    }
+    if !dry {
+        send(context, &target, &mut staged, &past, goal)?;
+    }
+    Ok(report(context, &target, &staged, &past, goal, dry))
+}
+
+/// Stop, then start, as two plans: what is between them is dropped.
+pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
+    let goal = Goal::Start { adopt: false };
+    let mut target = Target::open(context, name, goal)?;
+    let dry = context.dry();
+    if !dry {
+        ask(context, &target.name, yes)?;
+    }
+    let _lock = match target.lock(context, dry)? {
+        Ok(lock) => lock,
+        Err(Skipped) => return Ok(skipped(&target.name)),
+    };
+    let before = target.past(context, !dry)?;
+    let journal = journal_of(context, &target.name);
+    let Some(policy) = &mut target.policy else { return Err(gone(name)) };
+    let backend = context.backend(false)?;
+    let mut down = stage_stop(Some(policy), &target.name, backend, journal, &before)?;
+    // Start is tried on a copy first: a policy that cannot start must not be stopped.
+    let copy = Memory::new(down.session.view().clone());
+    let mut up = stage_start(policy, Box::new(copy), Box::new(NoJournal), &Past::default(), false);
+    if let Ok(up) = &mut up {
+        advise(context, up);
+    }
+    let stopped = match dry {
+        true => report(context, &target, &down, &before, Goal::Stop, dry),
+        false => {
+            up?;
+            send(context, &target, &mut down, &before, Goal::Stop)?;
+            let done = report(context, &target, &down, &before, Goal::Stop, dry);
+            let Some(policy) = &mut target.policy else { return Err(gone(name)) };
+            let backend = context.backend(false)?;
+            let journal = journal_of(context, &target.name);
+            let mut fresh = stage_start(policy, backend, journal, &Past::default(), false)
+                .map_err(|error| error.note("it was stopped, and is not started again"))?;
+            send(context, &target, &mut fresh, &Past::default(), goal)
+                .map_err(|error| error.note("it was stopped, and is not started again"))?;
+            up = Ok(fresh);
+            done
+        }
+    };
+    let started = report(context, &target, &up?, &Past::default(), goal, dry);
+    let mut fields = started.fields;
+    let both: Vec<_> = [&stopped.fields, &fields]
+        .iter()
+        .filter_map(|fields| fields.get("changes")?.as_array().cloned())
+        .flatten()
+        .collect();
+    fields.insert("changes".to_string(), both.into());
+    Ok(Done { text: format!("{}\n{}", stopped.text, started.text), fields, code: started.code })
+}
+
+/// What a verb works on.
+struct Target {
+    name: String,
+    path: std::path::PathBuf,
+    /// `None` when the file is gone or wrong and only the state is left to stop by.
+    policy: Option<Policy>,
+}
+
+impl Target {
+    fn open(context: &Context, name: &str, goal: Goal) -> Result<Target> {
+        match load(context, name) {
+            Ok(policy) => {
+                let (name, path) = (policy.loaded.name.clone(), policy.path.clone());
+                Ok(Target { name, path, policy: Some(policy) })
+            }
+            // A broken file must not keep a policy from being stopped.
+            Err(error) if goal == Goal::Stop && error.kind != Kind::Interrupted => {
+                let bare = name.rsplit('/').next().unwrap_or(name).trim_end_matches(".lua").to_string();
+                let store = context.store.as_ref();
+                let saved = store.and_then(|store| store.load(&bare, false).ok()?.saved);
+                let Some(saved) = saved else { return Err(error) };
+                context.warn(&bare, format!("{error}; stopping by what was recorded when it was started"));
+                Ok(Target { name: bare, path: saved.path, policy: None })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn lock(&self, context: &Context, dry: bool) -> Result<Result<Option<super::lock::Lock>, Skipped>> {
+        match &context.store {
+            Some(store) if !dry => Ok(context.lock(store, &self.name)?.map(Some)),
+            _ => Ok(Ok(None)),
+        }
+    }
+
+    fn past(&self, context: &Context, write: bool) -> Result<Past> {
+        match &context.store {
+            Some(store) => past(context, store, &self.name, &self.path, write),
+            None => Ok(Past::default()),
+        }
+    }
+
+    fn title(&self) -> String {
+        format!("{}  {}", self.name, self.path.display())
+    }
+}
+
+fn gone(name: &str) -> Error {
+    Error::new(Kind::Usage, "unknown_name", format!("there is no policy '{name}'"))
+}
+
+fn skipped(name: &str) -> Done {
+    Done::text(format!("another run is at work on '{name}'; left to it\n"))
+        .with("changed", false)
+        .with("skipped", true)
+}
+
+/// Sends the plan, saves the state, and only then forgets the journal.
+fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, goal: Goal) -> Result<()> {
+    context.check_cancel()?;
+    let Staged { session, plan, owned, .. } = staged;
+    let Some(store) = &context.store else { return session.commit(plan).map(drop) };
+    let journal = store.journal_file(&target.name);
+    if let Err(error) = session.commit(plan) {
+        if error.kind != Kind::RollbackFailed {
+            journal::discard(&journal)?;
+        }
+        return Err(error);
+    }
+    match goal {
+        Goal::Stop => store.remove(&target.name)?,
+        Goal::Start { .. } => {
+            let now = clock::since_boot().as_secs_f64();
+            let started = past.saved.as_ref().map_or(now, |saved| saved.started);
+            let made = part(session.view(), owned);
+            let known = past.saved.as_ref();
+            let same = known.is_some_and(|saved| saved.owned == *owned && saved.made == made);
+            if !same || !plan.is_empty() {
+                store.save(&target.name, &target.path, started, owned.clone(), made)?;
+            }
+        }
+    }
+    journal::discard(&journal)
+}
+
+/// The plan, what became of it, and the same for programs.
+fn report(context: &Context, target: &Target, staged: &Staged, past: &Past, goal: Goal, dry: bool) -> Done {
+    let name = &target.name;
+    let started = past.saved.is_some() || past.interrupted;
+    let title = target.title();
+    let mine = (context.common.verbose && goal != Goal::Stop).then(|| staged.mine());
+    let before = before(staged);
+    let view = PlanView {
+        title: &title,
+        plan: &staged.plan,
+        actual: &before,
+        mine: mine.as_ref(),
+        drift: &staged.drift,
+    };
+    let (tree, counts) = plan_text(&view, context.style());
+    let none = staged.plan.is_empty();
+    let last = match (goal, none, dry) {
+        (Goal::Stop, true, _) if !started => format!("{name} is not started; nothing to do"),
+        (Goal::Stop, true, _) => format!("{name}: what it owned is gone already; nothing to do"),
+        (_, true, true) => format!("No changes: the machine is as {name} says."),
+        (_, true, false) if started => format!("{name} is started already; nothing to do"),
+        (_, true, false) => format!("{name}: all of it is there already; nothing to do"),
+        (_, false, true) => {
+            let stop = if goal == Goal::Stop { " --stop" } else { "" };
+            format!("{}.  Nothing was sent.  (lvsh plan{stop} {name} --as ipvsadm)", counts.text(false))
+        }
+        (_, false, false) => format!("{}.  Sent and verified.", counts.text(true)),
+    };
+    let text = match none && mine.is_none() {
+        true => format!("{last}\n"),
+        false => format!("{tree}\n{last}\n"),
+    };
+    let status = match goal {
+        Goal::Stop => "stopped",
+        Goal::Start { .. } => "started",
+    };
+    let done = Done::text(text)
+        .with("policy", name.clone())
+        .with("path", target.path.display().to_string())
+        .with("changes", changes(&staged.plan))
+        .with("changed", !none && !dry)
+        .with("counts", counts_value(&counts));
+    let done = if dry { done } else { done.with("status", status) };
+    let code = if dry && !none { 4 } else { 0 };
+    done.code(context, code)
+}
+
+fn counts_value(counts: &Counts) -> serde_json::Value {
+    serde_json::json!({
+        "add": counts.add, "change": counts.change, "remove": counts.remove, "drifted": counts.drifted,
+    })
+}
+
+/// The machine before the plan; after a commit the session's own picture is the new one.
+fn before(staged: &Staged) -> crate::model::State {
+    let mut state = staged.session.view().clone();
+    let undo = staged.plan.inverse();
+    for step in undo.steps() {
+        // A picture for printing: what does not fit is left as it is.
+        let _ = crate::plan::advance(&mut state, step, &crate::plan::World::default());
+    }
+    state
+}
+
+fn spelled(name: &str, staged: &Staged, spelling: Spelling) -> Done {
+    let title = format!("{name}: {} steps, by lvsh plan", staged.plan.len());
+    let (before, after) = (staged.session.actual(), staged.session.view());
+    let text = spell(&title, &staged.plan, before, after, spelling);
+    Done::text(text.clone()).with("policy", name).with("script", text).with("changes", changes(&staged.plan))
+}
+
+/// A plan in the words of other tools.
+pub fn spell(
+    title: &str,
+    plan: &Plan,
+    before: &crate::model::State,
+    after: &crate::model::State,
+    spelling: Spelling,
+) -> String {
+    let script = Script { title, plan, before, after };
+    match spelling {
+        Spelling::Ipvsadm => shell_script(&script),
+        Spelling::Nft => nft_only(&script),
+        Spelling::Lua => lua_script(plan, title),
+    }
+}
+
+fn ask(context: &Context, name: &str, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !context.common.quiet {
+        eprintln!("lvsh: restart drops the connections of '{name}'; lvsh apply {name} changes it in place");
+    }
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !terminal {
+        return Ok(());
+    }
+    eprint!("go on? [y/N] ");
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Interrupted, "interrupted", "not restarted"))
+}

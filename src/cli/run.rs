@@ -1,0 +1,219 @@
+//! run and eval: scripts whose changes are made at once, and taken back if they fail.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::context::{Context, Skipped};
+use super::done::Done;
+use super::find;
+use super::journal::{self, Leftover};
+use super::stage::journal_of;
+use crate::backend::{Services, Want};
+use crate::error::{Error, Kind, Result};
+use crate::model::{MarkEntry, State};
+use crate::plan::{Action, Mode, Owned, Plan, Session, Step, World, advance};
+use crate::script::{Answer, Job};
+use crate::view::{PlanView, changes, plan_text, step_text};
+
+pub fn run(context: &Context, file: PathBuf, args: Vec<String>) -> Result<Done> {
+    find::check(&file)?;
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    go(context, &format!("run-{stem}"), Job::Run { path: file, args })
+}
+
+pub fn eval(context: &Context, code: String) -> Result<Done> {
+    go(context, "run-eval", Job::Eval { code })
+}
+
+fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
+    let mut engine = context.engine()?;
+    let dry = context.common.dry_run;
+    let _lock = match &context.store {
+        Some(store) if !dry => match context.lock(store, name) {
+            Ok(Ok(lock)) => Some(lock),
+            Ok(Err(Skipped)) => {
+                return Ok(Done::text(String::new()).with("changed", false).with("skipped", true));
+            }
+            // Who may not write there can still look; the journal refuses the first change.
+            Err(error) if error.kind == Kind::Io => {
+                context.note(&format!("{error}; running without a lock"));
+                None
+            }
+            Err(error) => return Err(error),
+        },
+        _ => None,
+    };
+    let mode = if dry { Mode::Staged } else { Mode::Live };
+    let backend = context.backend(context.common.read_only)?;
+    let mut session = Session::new(backend, journal_of(context, name), mode, Owned::default());
+    if _lock.is_some() {
+        recover(context, name, &mut session)?;
+    }
+    let point = session.mark();
+    let (mut session, answer) = engine.run(session, job);
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return Err(take_back(context, name, &mut session, point, error)),
+    };
+    for warning in std::mem::take(&mut session.warnings) {
+        context.warn("", warning);
+    }
+    session.close()?;
+    forget(context, name)?;
+    Ok(told(context, &session, answer))
+}
+
+/// Takes back what a failed script did; the error then says what became of it.
+fn take_back(
+    context: &Context,
+    name: &str,
+    session: &mut Session,
+    point: crate::plan::Savepoint,
+    mut error: Error,
+) -> Error {
+    if error.kind == Kind::RollbackFailed {
+        return error;
+    }
+    match session.back_to(point) {
+        Ok(said) => {
+            error.aftermath.get_or_insert(said);
+            match forget(context, name) {
+                Ok(()) => error,
+                Err(trouble) => error.note(trouble.to_string()),
+            }
+        }
+        Err(mut failed) => {
+            failed.notes.insert(0, format!("after: {error}"));
+            failed.aftermath = Some("ROLLBACK FAILED: look at the machine".to_string());
+            failed.origin = error.origin;
+            failed
+        }
+    }
+}
+
+fn forget(context: &Context, name: &str) -> Result<()> {
+    context.store.as_ref().map_or(Ok(()), |store| journal::discard(&store.journal_file(name)))
+}
+
+fn told(context: &Context, session: &Session, answer: Answer) -> Done {
+    let mut text = String::new();
+    for shown in &answer.values {
+        text.push_str(&shown.lua);
+        text.push('\n');
+    }
+    let plan = match session.mode() {
+        Mode::Staged => session.plan(),
+        Mode::Live => Plan { actions: session.sent().to_vec() },
+    };
+    let dry = session.mode() == Mode::Staged;
+    if dry {
+        let drift = Default::default();
+        let view = PlanView { title: "", plan: &plan, actual: session.actual(), mine: None, drift: &drift };
+        let (tree, counts) = plan_text(&view, context.style());
+        text.push_str(&format!(
+            "{}\n{}.  Nothing was sent.\n",
+            tree.trim_start_matches('\n'),
+            counts.text(false)
+        ));
+    } else if context.common.verbose && !context.common.json {
+        for step in plan.steps() {
+            eprintln!("{}", step_text(step));
+        }
+    }
+    let values: Vec<Value> = answer.values.into_iter().map(|shown| shown.json).collect();
+    let mut done = Done::text(text)
+        .with("values", values)
+        .with("changes", changes(&plan))
+        .with("changed", !dry && !plan.is_empty());
+    let mut code = if dry && !plan.is_empty() { 4 } else { 0 };
+    if let Some((state, message)) = answer.status {
+        if !context.common.json {
+            let shown = if message.is_empty() { state.clone() } else { format!("{state}: {message}") };
+            let good = state == "ok";
+            if !good || !context.common.quiet {
+                eprintln!("lvsh: {shown}");
+            }
+        }
+        if state != "ok" {
+            code = 5;
+        }
+        done = done.with("status", state).with("status_message", message);
+    }
+    done.code(context, code)
+}
+
+/// A script that was killed is taken back before it runs again: as far as what it made still stands.
+fn recover(context: &Context, name: &str, session: &mut Session) -> Result<()> {
+    let Some(store) = &context.store else { return Ok(()) };
+    let file = store.journal_file(name);
+    let Some(left) = journal::leftover(&file, store.boot_id()) else { return Ok(()) };
+    let undo = still_standing(&left, session)?;
+    let words = left.words(&format!("'{}'", name.trim_start_matches("run-")));
+    match undo.len() {
+        0 => context.warn("", format!("{words}; nothing of it stands")),
+        count => {
+            let plural = if count == 1 { "" } else { "s" };
+            context.warn("", format!("{words}; {count} change{plural} taken back"));
+            session.effect(undo)?;
+        }
+    }
+    Ok(())
+}
+
+/// The inverse steps, last first, of those changes whose outcome is what the machine has.
+fn still_standing(left: &Leftover, session: &mut Session) -> Result<Vec<Action>> {
+    let services = left.actions.iter().filter_map(|action| action.step.service().copied()).collect();
+    let sysctls = left.actions.iter().filter_map(|action| match &action.step {
+        Step::SetSysctl { name, .. } => Some(name.clone()),
+        _ => None,
+    });
+    let want = Want {
+        services: Services::Only(services),
+        marks: true,
+        vips: true,
+        host: true,
+        sysctls: sysctls.collect(),
+    };
+    let mut state = session.see(&want)?.clone();
+    let mut undo = Vec::new();
+    for action in left.actions.iter().rev() {
+        if !stands(&state, &action.step) {
+            continue;
+        }
+        for step in action.step.inverse() {
+            if advance(&mut state, &step, &World::default()).is_ok() {
+                undo.push(Action::from(step));
+            }
+        }
+    }
+    Ok(undo)
+}
+
+/// Whether the machine is as this step left it.
+fn stands(state: &State, step: &Step) -> bool {
+    let entry = |key| state.services.get(key);
+    let marked = |selector, entry: &MarkEntry| state.marks.get(selector) == Some(entry);
+    match step {
+        Step::AddService { key, service } | Step::SetService { key, to: service, .. } => {
+            entry(key).is_some_and(|entry| entry.service == *service)
+        }
+        Step::DelService { key, .. } => entry(key).is_none(),
+        Step::AddServer { service, key, server } | Step::SetServer { service, key, to: server, .. } => {
+            state.server(service, key) == Some(server)
+        }
+        Step::DelServer { service, key, .. } => {
+            entry(service).is_some() && state.server(service, key).is_none()
+        }
+        Step::AddMark { selector, entry } | Step::SetMark { selector, to: entry, .. } => {
+            marked(selector, entry)
+        }
+        Step::DelMark { selector, .. } => !state.marks.contains_key(selector),
+        Step::AddVip { key, vip } | Step::SetVip { key, to: vip, .. } => state.vips.get(key) == Some(vip),
+        Step::DelVip { key, .. } => !state.vips.contains_key(key),
+        Step::SetSysctl { name, to, .. } => state.sysctls.get(name) == Some(to),
+        Step::SetTimeouts { to, .. } => state.timeouts == *to,
+        Step::StartSync { role, daemon } => state.syncs.get(role) == Some(daemon),
+        Step::StopSync { role, .. } => !state.syncs.contains_key(role),
+    }
+}

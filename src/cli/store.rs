@@ -1,0 +1,190 @@
+//! What is remembered between runs: which policies are started, and what each owns.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::clock;
+use crate::error::{Error, Kind, Result};
+use crate::model::{ServiceKey, State};
+use crate::plan::Owned;
+
+const FORMAT_VERSION: &str = "1.0";
+
+/// A started policy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    pub format_version: String,
+    pub boot_id: String,
+    pub policy: String,
+    pub path: PathBuf,
+    /// Seconds since boot.
+    pub started: f64,
+    pub owned: Owned,
+    /// What it owns, as it left it; what differs now is drift.
+    pub made: State,
+}
+
+/// What was found under a policy's name.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub saved: Option<Saved>,
+    /// Something is wrong, and what was done about it.
+    pub warning: Option<String>,
+    /// For `-v`.
+    pub note: Option<String>,
+}
+
+/// The folder for state of one network namespace.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+    boot_id: String,
+}
+
+impl Store {
+    pub fn new(folder: PathBuf, boot_id: String) -> Store {
+        Store { folder, boot_id }
+    }
+
+    pub fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
+    pub fn prepare(&self) -> Result<()> {
+        make_folder(&self.folder).map_err(|error| {
+            Error::io("make folder", &self.folder, &error).hint("run as root, or give --state-dir")
+        })
+    }
+
+    fn file(&self, name: &str, ending: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{ending}"))
+    }
+
+    pub fn lock_file(&self, name: &str) -> PathBuf {
+        self.file(name, "lock")
+    }
+
+    pub fn journal_file(&self, name: &str) -> PathBuf {
+        self.file(name, "journal")
+    }
+
+    /// What is known of a policy. `repair`: whether an unreadable file may be put aside.
+    pub fn load(&self, name: &str, repair: bool) -> Result<Found> {
+        let path = self.file(name, "json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::default()),
+            Err(error) => return Err(Error::io("read state", &path, &error)),
+        };
+        let wrong = match serde_json::from_slice::<Saved>(&bytes) {
+            Ok(saved) if saved.boot_id != self.boot_id => {
+                let note = format!("{} is of an earlier boot and is ignored", path.display());
+                return Ok(Found { note: Some(note), ..Found::default() });
+            }
+            Ok(saved) if major(&saved.format_version) == major(FORMAT_VERSION) => {
+                return Ok(Found { saved: Some(saved), ..Found::default() });
+            }
+            Ok(saved) => format!("its format is {}, not {FORMAT_VERSION}", saved.format_version),
+            Err(error) => error.to_string(),
+        };
+        let mut warning = format!("{} is unreadable: {wrong}; ", path.display());
+        if repair {
+            let aside = self.file(name, &format!("bad-{}", clock::since_boot().as_secs()));
+            fs::rename(&path, &aside).map_err(|error| Error::io("rename", &path, &error))?;
+            warning.push_str(&format!("kept as {}, started afresh", aside.display()));
+        } else {
+            warning.push_str("read as if the policy were not started");
+        }
+        Ok(Found { warning: Some(warning), ..Found::default() })
+    }
+
+    pub fn save(&self, name: &str, path: &Path, started: f64, owned: Owned, made: State) -> Result<()> {
+        let saved = Saved {
+            format_version: FORMAT_VERSION.to_string(),
+            boot_id: self.boot_id.clone(),
+            policy: name.to_string(),
+            path: fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
+            started,
+            owned,
+            made,
+        };
+        let text = serde_json::to_string_pretty(&saved).map_err(|error| {
+            Error::new(Kind::Io, "state", format!("cannot write state of {name}: {error}"))
+        })?;
+        self.prepare()?;
+        write_whole(&self.file(name, "json"), text.as_bytes())
+    }
+
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.file(name, "json");
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove state", &path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All started policies of this boot, by name.
+    pub fn all(&self) -> BTreeMap<String, Saved> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let files =
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
+        let saved = files.filter_map(|path| serde_json::from_slice::<Saved>(&fs::read(path).ok()?).ok());
+        saved
+            .filter(|saved| saved.boot_id == self.boot_id)
+            .map(|saved| (saved.policy.clone(), saved))
+            .collect()
+    }
+
+    /// Which policy made which service.
+    pub fn owners(&self) -> BTreeMap<ServiceKey, String> {
+        let all = self.all().into_iter();
+        all.flat_map(|(name, saved)| saved.owned.services.into_keys().map(move |key| (key, name.clone())))
+            .collect()
+    }
+}
+
+fn major(version: &str) -> &str {
+    version.split('.').next().unwrap_or_default()
+}
+
+/// The part of a state that is owned.
+pub fn part(state: &State, owned: &Owned) -> State {
+    let mut out = State { timeouts: state.timeouts, ..State::default() };
+    let services = state.services.iter().filter(|(key, _)| owned.services.contains_key(key));
+    out.services = services.map(|(key, entry)| (*key, entry.clone())).collect();
+    let marks = state.marks.iter().filter(|(key, _)| owned.marks.contains_key(key));
+    out.marks = marks.map(|(key, entry)| (key.clone(), entry.clone())).collect();
+    let vips = state.vips.iter().filter(|(key, _)| owned.vips.contains_key(key));
+    out.vips = vips.map(|(key, vip)| (key.clone(), *vip)).collect();
+    let sysctls = state.sysctls.iter().filter(|(name, _)| owned.sysctls.contains_key(name));
+    out.sysctls = sysctls.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let syncs = state.syncs.iter().filter(|(role, _)| owned.syncs.contains_key(role));
+    out.syncs = syncs.map(|(role, daemon)| (*role, daemon.clone())).collect();
+    out
+}
+
+/// A folder for root's eyes, with its parents.
+pub fn make_folder(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Writes a file whole or not at all: a reader never meets half of one.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let write = || {
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|error: std::io::Error| Error::io("write", path, &error))
+}

@@ -1,0 +1,164 @@
+//! Attributes, typed. One row per attribute says its name here, its constant and the shape of its value; writing and
+//! reading both come from that row, so they cannot drift apart.
+//!
+//! A typed attribute borrows from the message it was read from: walking a dump allocates nothing.
+
+mod daemon;
+mod dest;
+mod service;
+mod stats;
+mod top;
+mod value;
+
+pub use daemon::DaemonAttr;
+pub use dest::DestAttr;
+pub use service::ServiceAttr;
+pub use stats::StatsAttr;
+pub use top::{CmdAttr, InfoAttr};
+pub use value::{BePort, Count, FlagBits, Nested, UnionAddr, Value};
+
+use std::marker::PhantomData;
+
+use netlink_packet_core::{Emitable, NLA_F_NESTED, NLA_HEADER_SIZE, Nla, NlaBuffer, NlasIterator};
+
+/// What is wrong with bytes that should be attributes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    #[error("{attr}: {got} bytes, expected {expected}")]
+    Length { attr: &'static str, got: usize, expected: &'static str },
+    #[error("{0}: missing")]
+    Missing(&'static str),
+    #[error("{attr}: {why}")]
+    Value { attr: &'static str, why: String },
+    /// The frame around attributes or messages does not hold.
+    #[error("{0}")]
+    Frame(String),
+}
+
+impl From<Malformed> for netlink_packet_core::DecodeError {
+    fn from(error: Malformed) -> Self {
+        error.to_string().into()
+    }
+}
+
+/// One set of attributes (`IPVS_SVC_ATTR_*`, …).
+pub trait Attribute<'a>: Nla + Sized {
+    /// From the type (flags masked off) and the value of one attribute.
+    fn read(nla: NlaBuffer<&'a [u8]>) -> Result<Self, Malformed>;
+}
+
+/// Defines a set: `Variant(type of the value) = CONSTANT,` per attribute. What the kernel adds later is `Other`.
+macro_rules! attributes {
+    ($(#[$doc:meta])* $life:lifetime $set:ident $(<$own:lifetime>)? {
+        $($variant:ident($value:ty) = $constant:ident,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum $set $(<$own>)? {
+            $(#[doc = concat!("`", stringify!($constant), "`")] $variant($value),)*
+            /// Not known here; kept as it is.
+            Other(netlink_packet_core::DefaultNla),
+        }
+
+        impl<$life> netlink_packet_core::Nla for $set $(<$own>)? {
+            fn value_len(&self) -> usize {
+                match self {
+                    $(Self::$variant(value) => $crate::kernel::ipvs::attr::Value::size(value),)*
+                    Self::Other(nla) => nla.value_len(),
+                }
+            }
+
+            fn kind(&self) -> u16 {
+                match self {
+                    $(Self::$variant(_) => $constant,)*
+                    Self::Other(nla) => nla.kind(),
+                }
+            }
+
+            fn emit_value(&self, out: &mut [u8]) {
+                match self {
+                    $(Self::$variant(value) => $crate::kernel::ipvs::attr::Value::put(value, out),)*
+                    Self::Other(nla) => nla.emit_value(out),
+                }
+            }
+        }
+
+        impl<$life> $crate::kernel::ipvs::attr::Attribute<$life> for $set $(<$own>)? {
+            fn read(
+                nla: netlink_packet_core::NlaBuffer<&$life [u8]>,
+            ) -> Result<Self, $crate::kernel::ipvs::attr::Malformed> {
+                let bytes = $crate::kernel::ipvs::attr::value_of(nla);
+                match nla.kind() {
+                    $($constant => match <$value as $crate::kernel::ipvs::attr::Value>::get(bytes) {
+                        Some(value) => Ok(Self::$variant(value)),
+                        None => Err($crate::kernel::ipvs::attr::Malformed::Length {
+                            attr: stringify!($constant),
+                            got: bytes.len(),
+                            expected: <$value as $crate::kernel::ipvs::attr::Value>::EXPECTED,
+                        }),
+                    },)*
+                    _ => $crate::kernel::ipvs::attr::other(nla).map(Self::Other),
+                }
+            }
+        }
+    };
+}
+use attributes;
+
+/// The value of an attribute that an [`NlasIterator`] has checked; empty if its length cannot be.
+///
+/// `NlaBuffer::value` borrows from the `NlaBuffer`; this borrows from the message.
+pub(crate) fn value_of(nla: NlaBuffer<&[u8]>) -> &[u8] {
+    let length = usize::from(nla.length());
+    nla.into_inner().get(NLA_HEADER_SIZE..length).unwrap_or_default()
+}
+
+/// An attribute without a row. Out of line: it never happens on the way of a dump.
+#[cold]
+pub(crate) fn other(nla: NlaBuffer<&[u8]>) -> Result<netlink_packet_core::DefaultNla, Malformed> {
+    use netlink_packet_core::Parseable;
+    netlink_packet_core::DefaultNla::parse(&nla).map_err(|error| Malformed::Frame(error.to_string()))
+}
+
+/// Walks encoded attributes.
+pub fn read<'a, A: Attribute<'a>>(bytes: &'a [u8]) -> Attributes<'a, A> {
+    Attributes { nlas: NlasIterator::new(bytes), set: PhantomData }
+}
+
+/// See [`read`].
+pub struct Attributes<'a, A> {
+    nlas: NlasIterator<&'a [u8]>,
+    set: PhantomData<A>,
+}
+
+impl<'a, A: Attribute<'a>> Iterator for Attributes<'a, A> {
+    type Item = Result<A, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.nlas.next()? {
+            Ok(nla) => Some(A::read(nla)),
+            Err(error) => Some(Err(Malformed::Frame(error.to_string()))),
+        }
+    }
+}
+
+/// Appends one attribute with its padding.
+pub fn put(out: &mut Vec<u8>, attr: &impl Nla) {
+    let start = out.len();
+    out.resize(start + attr.buffer_len(), 0);
+    attr.emit(out.get_mut(start..).unwrap_or_default());
+}
+
+/// Appends an attribute whose value is the attributes that `fill` appends.
+pub fn put_nested(out: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; NLA_HEADER_SIZE]);
+    fill(out);
+    // Our nests are some hundred bytes; one that does not fit is refused by the kernel as a broken frame.
+    let length = u16::try_from(out.len() - start).unwrap_or(u16::MAX);
+    if let Some((head, _)) = out.get_mut(start..).and_then(|nest| nest.split_first_chunk_mut::<4>()) {
+        let ([a, b], [c, d]) = (length.to_ne_bytes(), (kind | NLA_F_NESTED).to_ne_bytes());
+        *head = [a, b, c, d];
+    }
+}

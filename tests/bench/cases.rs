@@ -1,0 +1,98 @@
+//! What is measured.
+
+use std::fmt::Write as _;
+use std::process::{Command, Stdio};
+
+use super::measure::{Run, median, run, show};
+
+const SERVICES: usize = 1000;
+const SERVERS: usize = 10;
+
+/// The program by itself, on a machine that need not have IPVS.
+pub fn host(lvsh: &str) {
+    let runs: Vec<Run> = (0..40).map(|_| run(&[lvsh, "eval", "return 1"], None)).collect();
+    let truth: Vec<Run> = (0..40).map(|_| run(&["/bin/true"], None)).collect();
+    let (one, nothing) = (median(&runs), median(&truth));
+    println!("lvsh eval 'return 1', median of {} runs", runs.len());
+    println!("  lvsh          {:>9.1} ms  {:>7} KiB", one.time.as_secs_f64() * 1e3, one.memory);
+    println!("  /bin/true     {:>9.1} ms  {:>7} KiB", nothing.time.as_secs_f64() * 1e3, nothing.memory);
+}
+
+/// Against ipvsadm, nft and ip, in this namespace, which the caller made for it.
+pub fn lab(lvsh: &str, rounds: usize) {
+    must("modprobe ip_vs ; modprobe ip_vs_wlc ; modprobe ip_vs_sh");
+    must("ip link add eth0 type dummy && ip link set eth0 up && ip link set lo up");
+    std::fs::write("/tmp/big.lua", big_policy()).expect("the policy");
+    std::fs::write("/tmp/big.rules", big_rules()).expect("the rules");
+    let policy = "/tmp/big.lua";
+    let (mut fill, mut restore, mut idle, mut list) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        restore.push(run(&["ipvsadm", "-R"], Some("/tmp/big.rules")));
+        list.push(run(&["ipvsadm", "-Ln"], None));
+        must("ipvsadm -C");
+        fill.push(run(&[lvsh, "-q", "apply", policy], None));
+        idle.push(run(&[lvsh, "-q", "apply", policy], None));
+        must(&format!("{lvsh} -q stop {policy}"));
+    }
+    show(
+        &format!("{SERVICES} services with {SERVERS} servers each, from empty"),
+        &fill,
+        &restore,
+        "ipvsadm -R",
+    );
+    show("nothing to do on them", &idle, &list, "ipvsadm -Ln");
+
+    let web = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/web.lua");
+    std::fs::write("/tmp/web.sh", WEB_SCRIPT).expect("the script");
+    let (mut policy, mut script) = (Vec::new(), Vec::new());
+    for _ in 0..rounds.max(9) {
+        policy.push(run(&[lvsh, "-q", "start", web], None));
+        must(&format!("{lvsh} -q stop {web}"));
+        script.push(run(&["sh", "/tmp/web.sh"], None));
+        must("ipvsadm -C ; nft delete table inet web ; ip addr del 192.168.1.99/32 dev eth0");
+    }
+    show("start of examples/web.lua", &policy, &script, "shell script");
+}
+
+/// The same start by hand.
+const WEB_SCRIPT: &str = "set -e
+nft add table inet web
+nft add chain inet web prerouting '{ type filter hook prerouting priority mangle; }'
+ipvsadm -A -f 3 -s sh -b sh-fallback
+ipvsadm -a -f 3 -r 192.168.1.107 -g -w 1
+ipvsadm -a -f 3 -r 192.168.1.109 -g -w 1
+nft add rule inet web prerouting ip daddr 192.168.1.99 tcp dport '{ 80, 443 }' meta mark set 3
+ip addr add 192.168.1.99/32 dev eth0
+";
+
+fn big_policy() -> String {
+    format!(
+        r#"local services = {{}}
+for i = 0, {SERVICES} - 1 do
+  local servers = {{}}
+  for j = 1, {SERVERS} do
+    servers[j] = {{ addr = ("172.16.%d.%d"):format(i % 250, j), method = "dr", weight = j }}
+  end
+  services[i + 1] = {{ tcp = ("10.%d.%d.1:80"):format(i // 250, i % 250), scheduler = "wlc", servers = servers }}
+end
+return lvs.policy {{ name = "big", service = services }}
+"#
+    )
+}
+
+fn big_rules() -> String {
+    let mut rules = String::new();
+    for i in 0..SERVICES {
+        let vip = format!("10.{}.{}.1:80", i / 250, i % 250);
+        let _ = writeln!(rules, "-A -t {vip} -s wlc");
+        for j in 1..=SERVERS {
+            let _ = writeln!(rules, "-a -t {vip} -r 172.16.{}.{j}:80 -g -w {j}", i % 250);
+        }
+    }
+    rules
+}
+
+fn must(line: &str) {
+    let status = Command::new("sh").args(["-c", line]).stdout(Stdio::null()).status();
+    assert!(status.is_ok_and(|status| status.success()), "{line}");
+}

@@ -1,0 +1,98 @@
+//! What other runs left: corrupt state, other boots, journals of killed runs.
+
+use std::fs;
+
+use crate::support::{Playground, WEB};
+
+#[test]
+fn corrupt_state_is_kept_and_replaced() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    fs::write(here.state().join("web.json"), "{ half").expect("a file");
+    let plan = here.run(&["status", "web"]).ok();
+    assert!(plan.err.contains("is unreadable"), "{}", plan.err);
+    let stop = here.run(&["stop", "web"]).ok();
+    assert!(stop.err.contains("kept as ROOT/run/web.bad-"), "{}", stop.err);
+    assert!(stop.out.contains("- vip 192.168.1.99/32 dev eth0"), "tagged things go: {}", stop.out);
+    assert!(here.state_files().iter().any(|name| name.starts_with("web.bad-")));
+}
+
+#[test]
+fn state_of_another_boot_is_ignored() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    let file = here.state().join("web.json");
+    let text = fs::read_to_string(&file).expect("a file").replace("\"memory\"", "\"another\"");
+    fs::write(&file, text).expect("a file");
+    fs::remove_file(here.machine()).expect("a machine");
+    let ended = here.run(&["start", "-v", "web"]).ok();
+    assert!(ended.err.contains("is of an earlier boot and is ignored"), "{}", ended.err);
+    assert!(ended.out.contains("5 added"), "{}", ended.out);
+}
+
+/// A run that was killed after its journal was written and half of its plan was done.
+#[test]
+fn a_killed_start_is_found_and_finished() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    let whole = here.bytes();
+    // The journal of that start, written again, and a machine on which only the service was made.
+    let saved: serde_json::Value =
+        serde_json::from_slice(&fs::read(here.state().join("web.json")).expect("a file")).expect("JSON");
+    let mark = &saved["owned"]["marks"][0][0];
+    let service = &saved["made"]["services"][0];
+    let journal = [
+        serde_json::json!({ "format_version": "1.0", "boot_id": "memory", "pid": 4711, "command": "lvsh start web" }),
+        serde_json::json!([
+            { "step": { "op": "add_service", "key": service[0], "service": service[1]["service"] } },
+            { "step": { "op": "add_mark", "selector": mark, "entry": { "mark": 3, "owner": "web" } } },
+        ]),
+    ];
+    let lines: String = journal.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(here.state().join("web.journal"), lines).expect("a journal");
+    fs::remove_file(here.state().join("web.json")).expect("a state");
+    let mut machine: serde_json::Value = serde_json::from_slice(&whole).expect("JSON");
+    machine["state"]["marks"] = serde_json::json!([]);
+    machine["state"]["vips"] = serde_json::json!([]);
+    fs::write(here.machine(), machine.to_string()).expect("a machine");
+
+    let plan = here.run(&["plan", "web"]).ok();
+    assert!(here.state().join("web.journal").exists(), "a plan leaves the journal");
+    assert!(plan.err.contains("was killed after its plan of 2 changes was written"), "{}", plan.err);
+    let ended = here.run(&["start", "web"]).ok();
+    insta::assert_snapshot!(ended.all());
+    assert_eq!(whole, here.bytes());
+    assert_eq!(here.state_files(), ["web.json", "web.lock"]);
+    here.run(&["stop", "web"]).ok();
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+}
+
+#[test]
+fn a_killed_script_is_taken_back_before_it_runs_again() {
+    let here = Playground::new();
+    let script = here.policy("job", "lvs.add_service { fwmark = 9, scheduler = 'rr' }\n");
+    let script = script.to_string_lossy().into_owned();
+    here.run(&["run", &script]).ok();
+    let machine: serde_json::Value = serde_json::from_slice(&here.bytes()).expect("JSON");
+    let service = &machine["state"]["services"][0];
+    let header = serde_json::json!({ "format_version": "1.0", "boot_id": "memory", "pid": 4711, "command": "lvsh run job.lua" });
+    let plan = serde_json::json!([{ "step": { "op": "add_service", "key": service[0], "service": service[1]["service"] } }]);
+    fs::write(here.state().join("run-job.journal"), format!("{header}\n{plan}\n[half")).expect("a journal");
+    let ended = here.run(&["run", &script]).ok();
+    assert!(ended.err.contains("1 change taken back"), "{}", ended.err);
+    assert!(!here.state().join("run-job.journal").exists());
+}
+
+#[test]
+fn a_policy_whose_file_is_gone_can_be_stopped() {
+    let here = Playground::new();
+    let file = here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    fs::remove_file(file).expect("a file");
+    let ended = here.run(&["stop", "web"]).ok();
+    assert!(ended.err.contains("stopping by what was recorded"), "{}", ended.err);
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+}

@@ -1,0 +1,10 @@
+//! The program as its users meet it: what it prints, its exit codes, and what it leaves behind.
+
+mod commands;
+mod documents;
+mod leftovers;
+mod locks;
+mod policies;
+mod support;
+mod trust;
+mod wrong;

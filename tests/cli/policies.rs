@@ -1,0 +1,157 @@
+//! start, stop, apply, restart, plan, status on a machine in a file.
+
+use crate::support::{Playground, SEED, WEB};
+
+#[test]
+fn a_policy_lives_its_life() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    let mut story = String::new();
+    for words in [
+        &["plan", "web"][..],
+        &["start", "web"],
+        &["start", "web"],
+        &["plan", "web", "-v"],
+        &["list"],
+        &["stop", "web"],
+        &["stop", "web"],
+        &["list"],
+    ] {
+        story.push_str(&format!("$ lvsh {}\n{}\n", words.join(" "), here.run(words).all()));
+    }
+    insta::assert_snapshot!(story);
+    assert_eq!(here.state_files(), ["web.lock"]);
+}
+
+#[test]
+fn imperative_and_declared_make_the_same_machine() {
+    let (declared, imperative) = (Playground::new(), Playground::new());
+    declared.policy("web", WEB);
+    imperative.policy("web", &SEED.replace("name = \"seed\"", "name = \"web\""));
+    declared.run(&["start", "web"]).ok();
+    imperative.run(&["start", "web"]).ok();
+    assert_eq!(declared.bytes(), imperative.bytes());
+    imperative.run(&["start", "web"]).ok();
+    assert!(imperative.run(&["start", "web"]).out.contains("web is started already; nothing to do"));
+    imperative.run(&["stop", "web"]).ok();
+    assert!(imperative.run(&["list"]).out.starts_with("0 services"));
+}
+
+#[test]
+fn a_plan_sends_nothing() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    for words in
+        [&["plan", "web"][..], &["start", "-n", "web"], &["apply", "--read-only", "web"], &["lint", "web"]]
+    {
+        here.run(words).ok();
+        assert!(here.bytes().is_empty(), "{words:?}");
+    }
+    assert_eq!(here.run(&["plan", "--exit-code", "web"]).code, 4);
+    here.run(&["start", "web"]).ok();
+    let before = here.bytes();
+    assert_eq!(here.run(&["plan", "--exit-code", "web"]).code, 0);
+    assert_eq!(here.run(&["plan", "--stop", "--exit-code", "web"]).code, 4);
+    assert_eq!(before, here.bytes());
+}
+
+#[test]
+fn quiet_runs_say_nothing() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    for verb in ["plan", "start", "start", "status", "apply", "lint", "restart", "stop", "stop"] {
+        let ended = here.run(&[verb, "-q", "web"]).ok();
+        assert_eq!((ended.out.as_str(), ended.err.as_str()), ("", ""), "{verb}");
+    }
+}
+
+#[test]
+fn what_is_foreign_stays_until_it_is_adopted() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.run(&["eval", "lvs.add_service { fwmark = 3, scheduler = 'rr' }"]).ok();
+    let before = here.bytes();
+    let refused = here.run(&["start", "web"]);
+    assert_eq!(refused.code, 1, "{}", refused.all());
+    insta::assert_snapshot!(refused.err);
+    assert_eq!(before, here.bytes());
+    let adopted = here.run(&["start", "--adopt", "web"]).ok();
+    insta::assert_snapshot!(adopted.all());
+    here.run(&["stop", "web"]).ok();
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+}
+
+#[test]
+fn apply_changes_in_place() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    let changed = WEB.replace("109\", method = \"dr\", weight = 1", "109\", method = \"dr\", weight = 4");
+    here.policy("web", &changed.replace("dports = { 80, 443 }", "dports = { 80, 8443 }"));
+    insta::assert_snapshot!(here.run(&["apply", "web"]).ok().out);
+    here.policy("web", &WEB.replace("192.168.1.107", "192.168.1.111"));
+    insta::assert_snapshot!(here.run(&["plan", "web"]).ok().out);
+}
+
+#[test]
+fn drift_is_told_and_repaired() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    here.run(&["eval", "lvs.get_service { fwmark = 3 }:set_server('192.168.1.109', { weight = 0 })"]).ok();
+    here.run(&["eval", "lvs.del_vip { addr = '192.168.1.99/32', dev = 'eth0' }"]).ok();
+    insta::assert_snapshot!(here.run(&["plan", "web"]).ok().out);
+    let status = here.run(&["status", "--exit-code", "web"]);
+    assert_eq!(status.code, 5);
+    assert!(status.out.contains("drifted"), "{}", status.out);
+    here.run(&["start", "web"]).ok();
+    let status = here.run(&["status", "--exit-code", "web"]).ok();
+    assert!(status.out.contains("   ok\n"), "{}", status.out);
+}
+
+#[test]
+fn restart_is_stop_and_start() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    let before = here.bytes();
+    let ended = here.run(&["restart", "web"]).ok();
+    insta::assert_snapshot!(ended.all());
+    assert_eq!(before, here.bytes());
+    here.policy(
+        "web",
+        &WEB.replace(
+            "return lvs.policy {",
+            "local p = { name = 'web', start = function() error('no') end } return p, {",
+        ),
+    );
+    assert_eq!(here.run(&["restart", "--yes", "web"]).code, 3);
+    assert_eq!(before, here.bytes(), "a policy that cannot start is not stopped");
+}
+
+#[test]
+fn plans_in_other_words() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    let mut all = String::new();
+    for spelling in ["ipvsadm", "nft", "lua"] {
+        all.push_str(&format!("== {spelling}\n{}", here.run(&["plan", "web", "--as", spelling]).ok().out));
+    }
+    insta::assert_snapshot!(all);
+    // What --as lua prints makes the machine that start makes.
+    let script = here.policies().join("web-made.lua");
+    std::fs::write(&script, here.run(&["plan", "web", "--as", "lua"]).out).expect("a file");
+    crate::support::chmod(&script, 0o644);
+    here.run(&["run", &script.to_string_lossy()]).ok();
+    let made = here.run(&["list"]).out;
+    let other = Playground::new();
+    other.policy("web", WEB);
+    other.run(&["start", "web"]).ok();
+    let (made, started) = (services(&made), services(&other.run(&["list"]).out));
+    assert_eq!(made, started);
+}
+
+fn services(list: &str) -> Vec<String> {
+    let lines = list.lines().take_while(|line| !line.trim_start().starts_with("mark"));
+    lines.map(|line| line.replace("web", "").replace("policy", "").trim_end().to_string()).collect()
+}

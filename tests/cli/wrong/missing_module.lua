@@ -1,0 +1,2 @@
+local roll = require "rol"
+return roll

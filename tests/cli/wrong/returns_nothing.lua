@@ -1,0 +1,1 @@
+local web = lvs.policy { name = "web", service = { fwmark = 3 } }

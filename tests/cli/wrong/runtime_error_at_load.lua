@@ -1,0 +1,2 @@
+local t = nil
+return lvs.policy { name = t.name }

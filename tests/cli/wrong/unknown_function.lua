@@ -1,0 +1,1 @@
+return lvs.polcy { name = "web" }

@@ -1,0 +1,1 @@
+return lvs.policy { name = "web", service = { fwmark = MARK } }

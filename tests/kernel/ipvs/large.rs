@@ -1,0 +1,108 @@
+//! Many at once: 1,000 services with 10 servers each, long server lists, and readers while others write.
+
+use super::*;
+use crate::support::Cmd;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+fn many(services: u32, servers: u32) -> BTreeMap<ServiceKey, ServiceEntry> {
+    let backend = |number: u32| {
+        let addr = IpAddr::V4(Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(10, 1, 0, 0)) + number + 1));
+        (ServerKey { addr, port: Port(80) }, Server::default())
+    };
+    let entry = || ServiceEntry { service: service("wlc"), servers: (0..servers).map(backend).collect() };
+    (1..=services).map(|number| (mark(Family::Ipv4, number), entry())).collect()
+}
+
+/// The same for `ipvsadm -R`.
+fn rules(services: &BTreeMap<ServiceKey, ServiceEntry>) -> String {
+    let mut text = String::new();
+    for (key, entry) in services {
+        let ServiceKey::Mark { mark, .. } = key else { unreachable!("only marks") };
+        text += &format!("-A -f {mark} -s wlc\n");
+        for id in entry.servers.keys() {
+            text += &format!("-a -f {mark} -r {}:{} -g -w 1\n", id.addr, id.port);
+        }
+    }
+    text
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    (work(), start.elapsed())
+}
+
+#[test]
+fn eleven_thousand_changes_and_a_reading_are_faster_than_ipvsadm() {
+    needs!(ipvs);
+    let mut ipvs = open();
+    let wanted = many(1000, 10);
+    let steps = adding(&wanted);
+    let ((), writing) = timed(|| apply(&mut ipvs, &steps));
+    let (read, reading) = timed(|| all(&mut ipvs));
+    assert_eq!(read, wanted);
+    let ((), clearing) = timed(|| ipvs.flush().expect("flushing"));
+
+    let text = rules(&wanted);
+    let limit = Duration::from_secs(100);
+    let (_, their_writing) = timed(|| Cmd::here("ipvsadm -R").stdin(text.as_str()).limit(limit).run());
+    let (_, their_reading) = timed(|| Cmd::here("ipvsadm -Ln").limit(limit).run());
+    assert_eq!(all(&mut ipvs), wanted, "ipvsadm made the same");
+    eprintln!(
+        "1,000 x 10: write {writing:.2?} (ipvsadm -R {their_writing:.2?}), read {reading:.2?} \
+         (ipvsadm -Ln {their_reading:.2?}), clear {clearing:.2?}"
+    );
+    assert!(writing < their_writing);
+    // Decoding without optimisation, on an emulated processor, says nothing.
+    assert!(cfg!(debug_assertions) || reading < their_reading);
+}
+
+/// More servers than fit into one datagram.
+#[test]
+fn long_server_lists() {
+    needs!(ipvs);
+    let mut ipvs = open();
+    let wanted = many(2, 700);
+    apply(&mut ipvs, &adding(&wanted));
+    assert_eq!(all(&mut ipvs), wanted);
+}
+
+/// Services and servers come and go while the table is read: what was there all the time is in every reading.
+#[test]
+fn readers_see_what_stays_while_others_write() {
+    needs!(ipvs);
+    let (mut reader, mut writer) = (open(), open());
+    let staying = many(300, 2);
+    apply(&mut reader, &adding(&staying));
+    let passing = many(340, 2).split_off(&mark(Family::Ipv4, 301));
+    let coming = adding(&passing);
+    let going: Vec<Step> = coming.iter().rev().flat_map(Step::inverse).collect();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                apply(&mut writer, &coming);
+                apply(&mut writer, &going);
+            }
+        });
+        for _ in 0..10 {
+            let read = reader.services(&Services::All);
+            let notes = reader.take_notes();
+            let (services, _) = match read {
+                Ok(read) => read,
+                Err(error) => {
+                    done.store(true, Ordering::Relaxed);
+                    panic!("{error}");
+                }
+            };
+            let missing = staying.keys().filter(|key| !services.contains_key(key)).count();
+            if missing > 0 && notes.is_empty() {
+                done.store(true, Ordering::Relaxed);
+                panic!("{missing} missing, and no word of it");
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(all(&mut reader), staying);
+}

@@ -1,0 +1,66 @@
+//! The IPVS room against the kernel itself, without any other program in between.
+
+mod large;
+mod refusals;
+mod round;
+mod sync;
+
+use lvsh::backend::{Outcome, Services};
+use lvsh::kernel::ipvs::Ipvs;
+use lvsh::model::*;
+use lvsh::plan::Step;
+use std::collections::BTreeMap;
+
+fn open() -> Ipvs {
+    Ipvs::open().unwrap_or_else(|error| panic!("{error}: {:?}", error.notes))
+}
+
+fn all(ipvs: &mut Ipvs) -> BTreeMap<ServiceKey, ServiceEntry> {
+    let (services, observed) = ipvs.services(&Services::All).expect("reading");
+    assert_eq!(ipvs.take_notes(), Vec::<String>::new());
+    assert!(observed.services.keys().eq(services.keys()), "counters for every service");
+    let servers: usize = services.values().map(|entry| entry.servers.len()).sum();
+    assert_eq!(observed.servers.len(), servers, "counters for every server");
+    services
+}
+
+/// Applies, and expects everything to be done.
+#[track_caller]
+fn apply(ipvs: &mut Ipvs, steps: &[Step]) {
+    let outcomes = ipvs.apply(steps);
+    assert_eq!(outcomes.len(), steps.len());
+    for (step, outcome) in steps.iter().zip(outcomes) {
+        if let Outcome::Failed(error) = outcome {
+            panic!("{step:?}: {error}");
+        }
+        assert!(outcome.is_done(), "{step:?}: {outcome:?}");
+    }
+}
+
+fn address(protocol: Protocol, addr: &str, port: u16) -> ServiceKey {
+    ServiceKey::Address { protocol, addr: addr.parse().expect("an address"), port: Port(port) }
+}
+
+fn mark(family: Family, mark: u32) -> ServiceKey {
+    ServiceKey::Mark { family, mark: Fwmark::new(mark).expect("not 0") }
+}
+
+fn service(scheduler: &str) -> Service {
+    Service { scheduler: Scheduler::new(scheduler).expect("a name"), ..Service::default() }
+}
+
+fn server(addr: &str, port: u16) -> (ServerKey, Server) {
+    (ServerKey { addr: addr.parse().expect("an address"), port: Port(port) }, Server::default())
+}
+
+/// The steps that make all of this from nothing.
+fn adding(services: &BTreeMap<ServiceKey, ServiceEntry>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (key, entry) in services {
+        steps.push(Step::AddService { key: *key, service: entry.service.clone() });
+        for (id, server) in &entry.servers {
+            steps.push(Step::AddServer { service: *key, key: *id, server: *server });
+        }
+    }
+    steps
+}

@@ -1,0 +1,111 @@
+//! Errors in the middle and kills anywhere: the machine is as before, or the next run makes it so.
+
+use std::time::{Duration, Instant};
+
+use lvsh::backend::{Backend, Want};
+use lvsh::kernel::Kernel;
+use lvsh::model::State;
+
+use super::site::{direct, example, lvsh, policy, write};
+use super::support::Host;
+
+#[test]
+fn a_refusal_in_the_middle_undoes_everything_and_says_where() {
+    needs!(ipvs);
+    let net = direct();
+    let director = net.director();
+    let text = policy("scheduler = 'sh', flags = { 'sh-fallback' }", "method = 'dr'").replace(
+        "  service = {",
+        "  service = {\n    { tcp = '192.168.1.99:25', scheduler = 'nosuch' },\n    {",
+    );
+    let text = text.replace("    },\n  },\n}", "    },\n  },\n  },\n}");
+    let file = write("web", &text);
+    director.run("ipvsadm -A -f 9 -s rr");
+    let before = director.snapshot_text();
+    let failed = director.lvsh(&format!("start {file}"));
+    assert_eq!(failed.code, 1, "{}{}", failed.stdout, failed.stderr);
+    for part in ["web.lua:", "tcp:192.168.1.99:25", "no scheduler 'nosuch'", "ENOENT", "hint", "rolled back"]
+    {
+        assert!(failed.stderr.contains(part), "'{part}' is not in:\n{}", failed.stderr);
+    }
+    assert_eq!(director.snapshot_text(), before);
+    let again = lvsh(director, &format!("stop {file}"));
+    assert!(!again.stderr.contains("interrupted"), "{}", again.stderr);
+}
+
+/// All that lvsh changes, read without starting a program.
+fn read(host: &Host) -> State {
+    let look = || {
+        let mut kernel = Kernel::open()?;
+        kernel.snapshot(&Want::all())
+    };
+    host.namespace.inside(look).expect("a snapshot").state
+}
+
+/// A small generator, so that a failure can be run again: the seed is printed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u128) -> u128 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        u128::from(self.0) % limit.max(1)
+    }
+}
+
+/// Starts lvsh, waits a random part of the time that it takes, and kills it as nothing else can.
+fn kill_somewhere(host: &Host, args: &str, random: &mut Random, whole: Duration) {
+    let child = host.lvsh_cmd(args).spawn();
+    let micros = random.below(whole.as_micros() * 11 / 10);
+    std::thread::sleep(Duration::from_micros(u64::try_from(micros).expect("a short time")));
+    let mut child = child;
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// 200 kills of `start` and `stop`; after each, one run of `apply` or `stop` converges.
+#[test]
+fn whatever_is_killed_wherever_the_next_run_converges() {
+    needs!(ipvs);
+    let net = direct();
+    let director = net.director();
+    director.run("ipvsadm -A -f 9 -s rr");
+    let file = example("web.lua");
+    let nothing = read(director);
+    let begun = Instant::now();
+    lvsh(director, &format!("start {file}"));
+    let whole = begun.elapsed();
+    let started = read(director);
+    lvsh(director, &format!("stop {file}"));
+    assert_eq!(read(director), nothing);
+
+    let seed =
+        std::env::var("LVSH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x1d2c_3b4a_5968_7786);
+    println!("LVSH_SEED={seed}, a start takes {whole:?}");
+    let mut random = Random(seed);
+    let mut halves = 0;
+    for round in 0..100 {
+        kill_somewhere(director, &format!("start {file}"), &mut random, whole);
+        let found = read(director);
+        halves += usize::from(found != nothing && found != started);
+        if random.below(2) == 0 {
+            lvsh(director, &format!("stop {file}"));
+            assert_eq!(read(director), nothing, "round {round}: start killed, then stop");
+        }
+        lvsh(director, &format!("apply {file}"));
+        assert_eq!(read(director), started, "round {round}: start killed, then apply");
+
+        kill_somewhere(director, &format!("stop {file}"), &mut random, whole);
+        let found = read(director);
+        halves += usize::from(found != nothing && found != started);
+        if random.below(2) == 0 {
+            lvsh(director, &format!("apply {file}"));
+            assert_eq!(read(director), started, "round {round}: stop killed, then apply");
+        }
+        lvsh(director, &format!("stop {file}"));
+        assert_eq!(read(director), nothing, "round {round}: stop killed, then stop");
+    }
+    println!("200 kills, {halves} of them left half a director");
+    assert!(halves > 0, "no kill met a run at work: the test proves nothing");
+}
