@@ -43,8 +43,8 @@ fn transactions_take_back() {
 #[test]
 fn plans_change_nothing() {
     let code = "local p = lvs.plan(function() lvs.add_service { fwmark = 3, servers = { { addr = '192.0.2.7' } } } end) \
-                return p.count, p.steps[1].text, p.steps[2].op, p.steps[1].line, #lvs.services()";
-    assert_eq!(value(code), "2, \"add service fwm:3\", \"add\", 1, 0");
+                return p.count, p.steps[1].text, p.steps[2].ipvsadm, p.steps[1].line, #lvs.services()";
+    assert_eq!(value(code), "2, \"+ fwm:3  wlc\", \"-a -f 3 -r 192.0.2.7 -g -w 1\", 1, 0");
     let code = "return lvs.plan { vip = { addr = '192.0.2.1', dev = 'eth0' } }.steps[1].subject, #lvs.vips()";
     assert_eq!(value(code), "\"192.0.2.1/32 dev eth0\", 0");
     let job =

@@ -50,13 +50,13 @@ fn errors_are_objects_in_lua() {
 
 #[test]
 fn errors_of_lua_itself() {
-    let error = load("local t = {}\nlocal x = t.a.b\nreturn t").err().expect("an error");
+    let error = load("local t = {}\nlocal x = t.a.b\nreturn t").expect_err("an error");
     assert_eq!(error.message, "attempt to index a nil value (field 'a')");
     assert_eq!(error.origin.map(|origin| origin.line), Some(2));
     let excerpt = error.excerpt.expect("an excerpt");
     assert_eq!((excerpt.column, excerpt.width), (12, 1));
 
-    let error = load("local x = = 1").err().expect("an error");
+    let error = load("local x = = 1").expect_err("an error");
     assert_eq!((error.code.as_str(), error.message.as_str()), ("syntax", "unexpected symbol near '='"));
     assert_eq!(error.origin.map(|origin| origin.line), Some(1));
 
@@ -74,7 +74,7 @@ fn deep_recursion_is_an_error() {
 
 #[test]
 fn unknown_names() {
-    let error = load("local service = 1\nreturn { start = servce }").err().expect("an error");
+    let error = load("local service = 1\nreturn { start = servce }").expect_err("an error");
     assert_eq!(error.message, "unknown name 'servce'  did you mean 'service'?");
     assert_eq!((error.code.as_str(), error.origin.map(|origin| origin.line)), ("unknown_name", Some(2)));
     assert_eq!(

@@ -72,7 +72,7 @@ fn what_is_in_the_way_is_a_conflict_unless_adopted() {
     assert_eq!(loaded.expect("a policy").loaded.map(|loaded| loaded.name), Some("web".to_string()));
     let (session, answer) =
         engine.run(session, Job::Call { method: "start".into(), args: serde_json::Value::Null });
-    let error = answer.err().expect("a conflict");
+    let error = answer.expect_err("a conflict");
     assert_eq!((error.kind, error.code.as_str()), (Kind::Conflict, "conflict"));
     assert_eq!(error.origin.map(|origin| origin.line), Some(3));
     for (method, args) in
@@ -103,7 +103,7 @@ fn hooks_and_replaced_methods() {
 
 #[test]
 fn loading_has_no_effects_and_ends() {
-    let error = load("lvs.add_service { fwmark = 3 }").err().expect("an error");
+    let error = load("lvs.add_service { fwmark = 3 }").expect_err("an error");
     assert_eq!(
         (error.code.as_str(), error.message.as_str()),
         ("no_effects", "effects are not allowed while a policy loads")
@@ -127,14 +127,14 @@ fn loading_has_no_effects_and_ends() {
         Some("unknown field 'health' in a policy")
     );
     let error =
-        load("return lvs.policy { service = { { fwmark = 3 }, { fwmark = 3 } } }").err().expect("an error");
+        load("return lvs.policy { service = { { fwmark = 3 }, { fwmark = 3 } } }").expect_err("an error");
     assert_eq!(error.message, "service fwm:3 is declared twice");
 }
 
 #[test]
 fn a_loop_at_load_is_ended() {
     let begin = Instant::now();
-    let error = load("while true do end").err().expect("an error");
+    let error = load("while true do end").expect_err("an error");
     assert_eq!((error.kind, error.code.as_str()), (Kind::Script, "timeout"));
     assert!(begin.elapsed() < Duration::from_secs(7));
 }

@@ -29,11 +29,11 @@ fn modules_come_from_beside_the_policy() {
     answer.expect("a policy");
     std::fs::write(dir.path().join("lib/roll.lua"), "local x = nil\nreturn x.y").expect("a module");
     let (session, answer) = engine().run(session, Job::Load(path.clone()));
-    let error = answer.err().expect("an error");
+    let error = answer.expect_err("an error");
     let origin = error.origin.expect("a place");
     assert!(origin.file.ends_with("lib/roll.lua") && origin.line == 2, "{origin}");
     std::fs::remove_file(dir.path().join("lib/roll.lua")).expect("gone");
-    let error = engine().run(session, Job::Load(path)).1.err().expect("an error");
+    let error = engine().run(session, Job::Load(path)).1.expect_err("an error");
     assert_eq!(error.message, "no module 'lib.roll'");
     assert_eq!(fault("require '../x'").code, "bad_value");
 }
@@ -45,7 +45,7 @@ fn scripts_get_arguments_and_a_shebang_is_skipped() {
         "#!/usr/bin/env -S lvsh run\nlocal a, b = ...\nlvs.status('degraded', b)\nlvs.log.warn('%d left', 1)\nreturn a, arg[2], nope and 1",
     );
     let job = Job::Run { path: path.clone(), args: vec!["x".into(), "y".into()] };
-    let error = engine().run(session(Mode::Live), job).1.err().expect("an error");
+    let error = engine().run(session(Mode::Live), job).1.expect_err("an error");
     assert_eq!(error.origin.map(|origin| origin.line), Some(5));
     std::fs::write(&path, "#!/usr/bin/env -S lvsh run\nlocal a, b = ...\nlvs.status('degraded', b)\nlvs.log.warn('%d left', 1)\nreturn a, arg[2]").expect("a file");
     let job = Job::Run { path, args: vec!["x".into(), "y".into()] };

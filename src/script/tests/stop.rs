@@ -12,7 +12,7 @@ fn stopped(code: &str) -> (Duration, Error) {
     let begin = Instant::now();
     let (_, answer) = engine.run(session(Mode::Live), Job::Eval { code: code.to_string() });
     setter.join().expect("a thread");
-    (begin.elapsed(), answer.err().expect("an error"))
+    (begin.elapsed(), answer.expect_err("an error"))
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn the_deadline_ends_a_run() {
     let cancel = Cancel::new(Some(Instant::now() + Duration::from_millis(50)));
     let mut engine = Engine::new(Limits::default(), cancel).expect("an engine");
     let (session, answer) = engine.run(session(Mode::Live), Job::Eval { code: "while true do end".into() });
-    let error = answer.err().expect("an error");
+    let error = answer.expect_err("an error");
     assert_eq!((error.kind, error.exit_code()), (Kind::Timeout, 124));
     // What follows is over at once.
     let (_, answer) = engine.run(session, Job::Eval { code: "while true do end".into() });
