@@ -1,9 +1,10 @@
 //! Errors between Rust and Lua: as objects a script can read, and with their place in the source.
 
-use mlua::{AnyUserData, Lua, MetaMethod, UserData, UserDataMethods, Value};
+use mlua::{AnyUserData, Function, IntoLuaMulti, Lua, MetaMethod, UserData, UserDataMethods, Value};
 
-use super::fault::{Fault, Part};
+use super::fault::{Checked, Fault, Part};
 use super::host::Host;
+use super::records::lua_fault;
 use super::source::{Spot, Target, Words, excerpt, file_of, whole_line};
 use crate::error::{Error, Kind, Origin};
 
@@ -258,6 +259,25 @@ fn placed(host: &Host, mut error: Error, frames: &[Frame], spot: Option<Spot>, w
         error.excerpt = spot.map(|spot| Box::new(excerpt(&source, spot, "")));
     }
     error.at(Some(&frame.origin()))
+}
+
+/// Calls a function of the user's from within a native. Its errors keep their place and their object.
+pub(super) fn call_back(lua: &Lua, function: Function, args: impl IntoLuaMulti) -> Checked<Value> {
+    let call = || -> mlua::Result<(bool, Value)> {
+        let xpcall: Function = lua.named_registry_value("lvsh.xpcall")?;
+        let handler: Function = lua.named_registry_value("lvsh.caught")?;
+        let mut all = args.into_lua_multi(lua)?;
+        all.push_front(Value::Function(handler));
+        all.push_front(Value::Function(function));
+        xpcall.call(all)
+    };
+    let (ok, value) = call().map_err(lua_fault)?;
+    if ok {
+        return Ok(value);
+    }
+    let raised =
+        value.as_userdata().and_then(|object| object.borrow::<Raised>().ok().map(|raised| raised.0.clone()));
+    Err(Fault::new(raised.unwrap_or_else(|| Error::new(Kind::Script, "error", "the script failed"))))
 }
 
 /// What Lua says of a chunk that does not compile.
