@@ -179,7 +179,12 @@ pub(super) fn caught(lua: &Lua, host: &Host, value: &Value) -> Error {
         Value::Table(table) => {
             let field = |name: &str| table.raw_get::<Option<String>>(name).ok().flatten();
             let code = field("code").unwrap_or_else(|| "error".to_string());
-            let text = field("message").unwrap_or_else(|| value.to_string().unwrap_or(code.clone()));
+            let plain = || match value.to_string() {
+                Ok(text) if !text.starts_with("table: ") => text,
+                _ if code != "error" => code.clone(),
+                _ => "a table without 'message' was raised as an error".to_string(),
+            };
+            let text = field("message").unwrap_or_else(plain);
             placed(host, Error::new(Kind::Script, &code, text), &frames, None, "")
         }
         other => {
