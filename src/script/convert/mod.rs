@@ -1,5 +1,6 @@
 //! Lua values to checked values, strictly, by schema. What a checked value means is said in `build`.
 
+mod raw;
 mod scalar;
 mod table;
 

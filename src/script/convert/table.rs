@@ -4,7 +4,7 @@ use mlua::{Table, Value};
 
 use super::super::fault::{Checked, Fault};
 use super::super::schema::{Schema, Ty};
-use super::{Known, Row, Val, check, show, wrong};
+use super::{Known, Row, Val, check, raw, show, wrong};
 
 pub fn is_sequence(table: &Table) -> bool {
     table.raw_len() > 0 || (table.has_metatable() && table.len().is_ok_and(|len| len > 0)) || table.is_empty()
@@ -84,6 +84,10 @@ pub fn map(value: Value, of: &'static Ty, what: &str, known: Known<'_>) -> Check
 
 /// Checks a table against its schema.
 pub fn row(table: &Table, schema: &'static Schema, known: Known<'_>) -> Checked<Row> {
+    let lua = table.weak_lua().try_upgrade();
+    if let Some(row) = lua.and_then(|lua| raw::row(&lua, table, schema)) {
+        return Ok(row);
+    }
     let mut vals: Vec<Val> = Vec::new();
     vals.resize_with(schema.fields.len(), Val::default);
     let mut fault = None;
