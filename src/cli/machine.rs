@@ -139,7 +139,8 @@ impl Backend for Kept {
 
     fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
         let mut outcomes = self.memory.apply(steps);
-        if let Err(error) = self.write()
+        if outcomes.iter().any(Outcome::is_done)
+            && let Err(error) = self.write()
             && let Some(last) = outcomes.last_mut()
         {
             *last = Outcome::Failed(error);

@@ -274,7 +274,7 @@ fn ask(context: &Context, name: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
     }
-    if !context.common.quiet {
+    if !context.common.quiet && !context.common.json {
         eprintln!("lvsh: restart drops the connections of '{name}'; lvsh apply {name} changes it in place");
     }
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();

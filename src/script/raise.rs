@@ -4,6 +4,8 @@ use mlua::{AnyUserData, Lua, MetaMethod, UserData, UserDataMethods, Value};
 
 use super::fault::{Fault, Part};
 use super::host::Host;
+use super::records::Records;
+use super::shown::shown;
 use super::source::{Spot, Target, Words, excerpt, file_of, whole_line};
 use crate::error::{Error, Kind, Origin};
 
@@ -178,7 +180,7 @@ pub(super) fn caught(lua: &Lua, host: &Host, value: &Value) -> Error {
         Value::Table(table) => {
             let field = |name: &str| table.raw_get::<Option<String>>(name).ok().flatten();
             let code = field("code").unwrap_or_else(|| "error".to_string());
-            let text = field("message").unwrap_or_else(|| value.to_string().unwrap_or(code.clone()));
+            let text = field("message").unwrap_or_else(|| table_text(lua, host, value, table));
             placed(host, Error::new(Kind::Script, &code, text), &frames, None, "")
         }
         other => {
@@ -190,6 +192,16 @@ pub(super) fn caught(lua: &Lua, host: &Host, value: &Value) -> Error {
         }
     };
     called_from(host, error, &frames)
+}
+
+/// What to say of a table without a message: its own words if it has any, else what is in it. Its address, which
+/// is what Lua's `tostring` gives, helps nobody and differs in every run.
+fn table_text(lua: &Lua, host: &Host, value: &Value, table: &mlua::Table) -> String {
+    let own = table.metatable().and_then(|_| value.to_string().ok());
+    own.unwrap_or_else(|| match Records::of(lua) {
+        Ok(records) => format!("a table was raised as an error: {}", shown(lua, host, &records, value).lua),
+        Err(_) => "a table was raised as an error".to_string(),
+    })
 }
 
 fn of_mlua(host: &Host, error: &mlua::Error, frames: &[Frame]) -> Error {
