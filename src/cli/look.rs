@@ -10,12 +10,12 @@ use super::context::Context;
 use super::done::Done;
 use super::machine::Machine;
 use super::policy::spell;
-use super::stage::{Past, Policy, advise, drift, load, past, stage_start};
+use super::stage::{Open, Past, Policy, advise, drift, load, past, stage_start};
 use super::store::part;
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Kind, Result};
 use crate::model::State;
-use crate::plan::{NoJournal, Plan, diff};
+use crate::plan::{Journal, NoJournal, Plan, diff};
 use crate::view::{ListView, StatusView, list_text, state_value, status_text, step_text};
 
 /// How a policy is: what it owns, as the kernel has it now.
@@ -122,12 +122,13 @@ pub fn lint(context: &Context, name: &str) -> Result<Done> {
             Past::default()
         }
     };
-    let mut staged = match stage_start(&mut policy, context.backend(true)?, Box::new(NoJournal), &past, true)
-    {
+    let open: Open<'_> =
+        &|| Ok((context.backend(true)? as Box<dyn Backend>, Box::new(NoJournal) as Box<dyn Journal>));
+    let mut staged = match stage_start(context, &mut policy, open, &past, true) {
         Ok(staged) => staged,
         Err(error) if alone(&error.kind, &context.machine) => {
             context.note(&format!("{error}; checked without the kernel"));
-            on_memory(&mut policy)?
+            on_memory(context, &mut policy)?
         }
         Err(error) => return Err(error),
     };
@@ -150,7 +151,8 @@ fn alone(kind: &Kind, machine: &Machine) -> bool {
         && matches!(machine, Machine::Kernel | Machine::Memory(Some(_)))
 }
 
-fn on_memory(policy: &mut Policy) -> Result<super::stage::Staged> {
-    let memory: Box<dyn Backend + Send> = Box::new(Memory::default());
-    stage_start(policy, memory, Box::new(NoJournal), &Past::default(), true)
+fn on_memory(context: &Context, policy: &mut Policy) -> Result<super::stage::Staged> {
+    let open: Open<'_> =
+        &|| Ok((Box::new(Memory::default()) as Box<dyn Backend>, Box::new(NoJournal) as Box<dyn Journal>));
+    stage_start(context, policy, open, &Past::default(), true)
 }

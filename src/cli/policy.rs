@@ -7,11 +7,11 @@ use super::clock;
 use super::context::{Context, Skipped};
 use super::done::Done;
 use super::journal;
-use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
+use super::stage::{Open, Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
 use super::store::part;
-use crate::backend::Memory;
+use crate::backend::{Backend, Memory};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{NoJournal, Plan};
+use crate::plan::{Journal, NoJournal, Plan};
 use crate::view::{Counts, PlanView, Script, changes, lua_script, nft_only, plan_text, shell_script};
 
 /// What a verb wants of a policy.
@@ -29,11 +29,15 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
         Err(Skipped) => return Ok(skipped(&target.name)),
     };
     let past = target.past(context, !dry)?;
-    let backend = context.backend(false)?;
-    let journal = journal_of(context, &target.name);
+    let name = target.name.clone();
+    let open = || Ok((context.backend(false)? as Box<dyn Backend>, journal_of(context, &name)));
     let mut staged = match (goal, &mut target.policy) {
-        (Goal::Start { adopt }, Some(policy)) => stage_start(policy, backend, journal, &past, adopt)?,
-        (_, policy) => stage_stop(policy.as_mut(), &target.name, backend, journal, &past)?,
+        (Goal::Start { adopt }, Some(policy)) => stage_start(context, policy, &open, &past, adopt)
+            .map_err(|error| in_the_way(context, &name, error))?,
+        (_, policy) => {
+            let (backend, journal) = open()?;
+            stage_stop(policy.as_mut(), &name, backend, journal, &past)?
+        }
     };
     if goal != Goal::Stop {
         advise(context, &mut staged);
@@ -66,7 +70,9 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
     let mut down = stage_stop(Some(policy), &target.name, backend, journal, &before)?;
     // Start is tried on a copy first: a policy that cannot start must not be stopped.
     let copy = Memory::new(down.session.view().clone());
-    let mut up = stage_start(policy, Box::new(copy), Box::new(NoJournal), &Past::default(), false);
+    let open: Open<'_> =
+        &|| Ok((Box::new(copy.clone()) as Box<dyn Backend>, Box::new(NoJournal) as Box<dyn Journal>));
+    let mut up = stage_start(context, policy, open, &Past::default(), false);
     if let Ok(up) = &mut up {
         advise(context, up);
     }
@@ -77,9 +83,9 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
             send(context, &target, &mut down, &before, Goal::Stop)?;
             let done = report(context, &target, &down, &before, Goal::Stop, dry);
             let Some(policy) = &mut target.policy else { return Err(gone(name)) };
-            let backend = context.backend(false)?;
-            let journal = journal_of(context, &target.name);
-            let mut fresh = stage_start(policy, backend, journal, &Past::default(), false)
+            let open: Open<'_> =
+                &|| Ok((context.backend(false)? as Box<dyn Backend>, journal_of(context, &target.name)));
+            let mut fresh = stage_start(context, policy, open, &Past::default(), false)
                 .map_err(|error| error.note("it was stopped, and is not started again"))?;
             send(context, &target, &mut fresh, &Past::default(), goal)
                 .map_err(|error| error.note("it was stopped, and is not started again"))?;
@@ -96,6 +102,29 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
         .collect();
     fields.insert("changes".to_string(), both.into());
     Ok(Done { text: format!("{}\n{}", stopped.text, started.text), fields, code: started.code })
+}
+
+/// Says whose the thing is that a start was refused for, and what helps.
+fn in_the_way(context: &Context, name: &str, error: Error) -> Error {
+    if error.kind != Kind::Conflict {
+        return error;
+    }
+    let owners = context.store.as_ref().map(|store| store.owners()).unwrap_or_default();
+    let owner = owners.iter().find(|(key, owner)| key.to_string() == error.subject && *owner != name);
+    let error = match owner {
+        Some((_, owner)) => error.note(format!("policy '{owner}' made it; lvsh stop {owner} removes it")),
+        None => error,
+    };
+    // The script's own hint is about the call; this one is about the command.
+    let apply = format!("lvsh apply {name}    takes it over and changes it in place");
+    match &error.hint {
+        Some(hint) if !hint.contains("lvsh apply") => {
+            let both = format!("{apply}\n{hint}");
+            error.hint(both)
+        }
+        Some(_) => error,
+        None => error.hint(apply),
+    }
 }
 
 /// What a verb works on.
@@ -224,7 +253,8 @@ fn report(context: &Context, target: &Target, staged: &Staged, past: &Past, goal
         .with("path", target.path.display().to_string())
         .with("changes", changes(&staged.plan))
         .with("changed", !none && !dry)
-        .with("counts", counts_value(&counts));
+        .with("counts", counts_value(&counts))
+        .with("drift", staged.drift.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>());
     let done = if dry { done } else { done.with("status", status) };
     let code = if dry && !none { 4 } else { 0 };
     done.code(context, code)

@@ -155,3 +155,35 @@ fn services(list: &str) -> Vec<String> {
     let lines = list.lines().take_while(|line| !line.trim_start().starts_with("mark"));
     lines.map(|line| line.replace("web", "").replace("policy", "").trim_end().to_string()).collect()
 }
+
+#[test]
+fn adding_twice_is_a_mistake_of_the_policy() {
+    let here = Playground::new();
+    let add = "lvs.add_service { fwmark = 3, scheduler = 'rr' }";
+    here.policy("web", &format!("return {{ start = function() {add} {add} end, stop = function() end }}"));
+    for verb in ["start", "apply"] {
+        let ended = here.run(&[verb, "web"]);
+        assert_eq!(ended.code, 1, "{}", ended.all());
+        assert!(!ended.err.contains("takes it over"), "{}", ended.err);
+    }
+    assert!(here.bytes().is_empty());
+}
+
+#[test]
+fn policies_written_by_hand_take_over_too() {
+    let here = Playground::new();
+    here.policy("seed", SEED);
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    let before = here.bytes();
+    let refused = here.run(&["start", "seed"]);
+    assert_eq!(refused.code, 1);
+    insta::assert_snapshot!(refused.err);
+    assert_eq!(before, here.bytes());
+    here.run(&["stop", "web"]).ok();
+    here.run(&["eval", "lvs.add_service { fwmark = 3, scheduler = 'rr' }"]).ok();
+    here.run(&["eval", "lvs.add_vip { addr = '192.168.1.99/32', dev = 'eth0' }"]).ok();
+    insta::assert_snapshot!(here.run(&["apply", "seed"]).ok().all());
+    here.run(&["stop", "seed"]).ok();
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+}
