@@ -5,6 +5,7 @@ mod support;
 
 mod conformance;
 mod cycle;
+mod demo;
 mod ipvs;
 mod lab;
 mod site;
