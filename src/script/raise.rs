@@ -221,8 +221,9 @@ fn of_mlua(host: &Host, error: &mlua::Error, frames: &[Frame]) -> Error {
 
 pub(super) fn out_of_memory(host: &Host) -> Error {
     let limit = host.memory / (1024 * 1024);
-    Error::new(Kind::Script, "memory", format!("out of memory: a script may use {limit} MiB"))
-        .hint("a table or string that grows in a loop without end?")
+    Error::new(Kind::Script, "memory", format!("out of memory: a script may use {limit} MiB")).hint(
+        "a table or string that grows in a loop without end, or a function that calls itself without end?",
+    )
 }
 
 /// Lua's own message: the place in front of it is taken off, and its caret is put under the name it complains of.

@@ -16,6 +16,7 @@ use crate::script::raise::Raised;
 use crate::script::records::{Records, Shape, lua_fault};
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::{APPLY, DESIRED, Ty};
+use crate::view::{ipvsadm, step_text};
 
 const GROUP: &str = "state of things";
 const WANTED: Param =
@@ -49,7 +50,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Lua,
         "What would be changed. Nothing is sent.",
     )
-    .returns("record: steps (each op, kind, subject, text, source, line), count")
+    .returns("record: steps (each op, kind, subject, text, ipvsadm, source, line), count")
     .example("print(lvs.plan(function() lvs.del_service { fwmark = 3 } end).count)"),
     Entry::new(
         "lvs.transaction",
@@ -117,7 +118,8 @@ pub fn plan_record(lua: &Lua, records: &Records, plan: &Plan) -> Checked<Value> 
         read::set(&data, "op", step.verb())?;
         read::set(&data, "kind", step.kind())?;
         read::set(&data, "subject", step.subject())?;
-        read::set(&data, "text", format!("{} {} {}", step.verb(), step.kind(), step.subject()))?;
+        read::set(&data, "text", step_text(step))?;
+        read::set(&data, "ipvsadm", ipvsadm(step))?;
         if let Some(origin) = &action.origin {
             read::set(&data, "source", origin.file.as_str())?;
             read::set(&data, "line", origin.line)?;
