@@ -45,7 +45,6 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
             mine: &State::default(),
             live: &Default::default(),
             drift: &[],
-            width: None,
         };
         let done = Done::text(status_text(&view, context.style()));
         return Ok(done.with("policy", name.clone()).with("status", "not started").code(context, 5));
@@ -64,14 +63,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     let words = drift(Some(saved), &seen.state);
     let lines: Vec<String> = changed.iter().map(|step| format!("{}  by others", step_text(step))).collect();
     let up = clock::since_boot().saturating_sub(Duration::from_secs_f64(saved.started.max(0.0)));
-    let view = StatusView {
-        name: &name,
-        up: Some(up),
-        mine: &mine,
-        live: &seen.observed,
-        drift: &lines,
-        width: context.width(),
-    };
+    let view = StatusView { name: &name, up: Some(up), mine: &mine, live: &seen.observed, drift: &lines };
     let state = if words.is_empty() { "ok" } else { "drifted" };
     let done = Done::text(status_text(&view, context.style()))
         .with("policy", name.clone())
