@@ -125,6 +125,16 @@ impl MarkSelector {
 }
 
 impl MarkSelector {
+    /// The one way to write it: networks without host bits, all ports said by silence. Keys are compared, so
+    /// whoever makes one says it so.
+    #[must_use]
+    pub fn canonical(mut self) -> MarkSelector {
+        self.daddr = self.daddr.map(|net| net.trunc());
+        self.saddr = self.saddr.map(|net| net.trunc());
+        self.dport = self.dport.filter(|ports| *ports != PortRange::ALL);
+        self
+    }
+
     /// Whether this cannot be added to `marks`: the same match is there, or a range of the same map that shares a
     /// packet with this one.
     ///

@@ -31,20 +31,11 @@ pub const FULL: usize = 60_000;
 /// One element per message: to learn which one the kernel refuses.
 pub const SINGLE: usize = 0;
 
-/// One way to write each selector: networks without host bits, all ports said by silence.
-pub fn canonical(selector: &MarkSelector) -> MarkSelector {
-    let mut selector = selector.clone();
-    selector.daddr = selector.daddr.map(|net| net.trunc());
-    selector.saddr = selector.saddr.map(|net| net.trunc());
-    selector.dport = selector.dport.filter(|ports| *ports != PortRange::ALL);
-    selector
-}
-
 /// The mark that a step is about.
 pub fn selector_of(step: &Step) -> Option<MarkSelector> {
     match step {
         Step::AddMark { selector, .. } | Step::SetMark { selector, .. } | Step::DelMark { selector, .. } => {
-            Some(canonical(selector))
+            Some(selector.clone().canonical())
         }
         _ => None,
     }

@@ -52,7 +52,8 @@ pub fn marks(row: &Row) -> Checked<Marks> {
     for protocol in protocols {
         for (at, dport) in ports.iter().enumerate() {
             let iif = iif.clone();
-            let selector = MarkSelector { hook, family, daddr, protocol, dport: *dport, saddr, iif };
+            let selector =
+                MarkSelector { hook, family, daddr, protocol, dport: *dport, saddr, iif }.canonical();
             if selectors.contains(&selector) {
                 return Err(Fault::bad(format!("{selector} is named twice")).item(at + 1).under("dports"));
             }
