@@ -10,7 +10,7 @@ use super::context::Context;
 use super::done::Done;
 use super::machine::Machine;
 use super::policy::spell;
-use super::stage::{Open, Past, Policy, advise, drift, load, past, stage_start};
+use super::stage::{Open, Past, Policy, advise, drift, left, load, past, stage_start};
 use super::store::part;
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Kind, Result};
@@ -59,7 +59,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     };
     let seen = context.backend(true)?.snapshot(&want)?;
     let mine = part(&seen.state, owned);
-    let changed = diff(&State { timeouts: mine.timeouts, ..saved.made.clone() }, &mine);
+    let changed = diff(&left(saved, &mine), &mine);
     let words = drift(Some(saved), &seen.state);
     let lines: Vec<String> = changed.iter().map(|step| format!("{}  by others", step_text(step))).collect();
     let up = clock::since_boot().saturating_sub(Duration::from_secs_f64(saved.started.max(0.0)));

@@ -278,7 +278,8 @@ fn before(staged: &Staged) -> crate::model::State {
 }
 
 fn spelled(name: &str, staged: &Staged, spelling: Spelling) -> Done {
-    let title = format!("{name}: {} steps, by lvsh plan", staged.plan.len());
+    let steps = staged.plan.len();
+    let title = format!("{name}: {steps} step{}, by lvsh plan", if steps == 1 { "" } else { "s" });
     let (before, after) = (staged.session.actual(), staged.session.view());
     let text = spell(&title, &staged.plan, before, after, spelling);
     Done::text(text.clone()).with("policy", name).with("script", text).with("changes", changes(&staged.plan))

@@ -244,11 +244,17 @@ pub fn stage_stop(
     Ok(Staged { session, plan, owned: Owned::default(), drift: BTreeMap::new() })
 }
 
+/// What a policy left, beside what is there now; what it does not own of the two is equal.
+pub fn left(saved: &Saved, now: &State) -> State {
+    let timeouts = if saved.owned.timeouts.is_some() { saved.made.timeouts } else { now.timeouts };
+    State { timeouts, ..saved.made.clone() }
+}
+
 /// What the kernel lost or changed since the policy was started.
 pub fn drift(saved: Option<&Saved>, actual: &State) -> BTreeMap<String, String> {
     let Some(saved) = saved else { return BTreeMap::new() };
     let now = part(actual, &saved.owned);
-    let steps = diff(&now, &State { timeouts: now.timeouts, ..saved.made.clone() });
+    let steps = diff(&now, &left(saved, &now));
     steps
         .iter()
         .map(|step| (format!("{} {}", step.kind(), step.subject()), drift_words(sign(step)).to_string()))

@@ -8,6 +8,7 @@
 //!                                                         fault ── raise (source: words, caret) ──▶ Error
 //! ```
 
+mod api;
 mod bind;
 mod build;
 mod cancel;

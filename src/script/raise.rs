@@ -1,11 +1,10 @@
 //! Errors between Rust and Lua: as objects a script can read, and with their place in the source.
 
-use mlua::{AnyUserData, Lua, MetaMethod, UserData, UserDataMethods, Value};
+use mlua::{AnyUserData, Function, IntoLuaMulti, Lua, MetaMethod, UserData, UserDataMethods, Value};
 
-use super::fault::{Fault, Part};
+use super::fault::{Checked, Fault, Part};
 use super::host::Host;
-use super::records::Records;
-use super::shown::shown;
+use super::records::lua_fault;
 use super::source::{Spot, Target, Words, excerpt, file_of, whole_line};
 use crate::error::{Error, Kind, Origin};
 
@@ -180,7 +179,12 @@ pub(super) fn caught(lua: &Lua, host: &Host, value: &Value) -> Error {
         Value::Table(table) => {
             let field = |name: &str| table.raw_get::<Option<String>>(name).ok().flatten();
             let code = field("code").unwrap_or_else(|| "error".to_string());
-            let text = field("message").unwrap_or_else(|| table_text(lua, host, value, table));
+            let plain = || match value.to_string() {
+                Ok(text) if !text.starts_with("table: ") => text,
+                _ if code != "error" => code.clone(),
+                _ => "a table without 'message' was raised as an error".to_string(),
+            };
+            let text = field("message").unwrap_or_else(plain);
             placed(host, Error::new(Kind::Script, &code, text), &frames, None, "")
         }
         other => {
@@ -192,16 +196,6 @@ pub(super) fn caught(lua: &Lua, host: &Host, value: &Value) -> Error {
         }
     };
     called_from(host, error, &frames)
-}
-
-/// What to say of a table without a message: its own words if it has any, else what is in it. Its address, which
-/// is what Lua's `tostring` gives, helps nobody and differs in every run.
-fn table_text(lua: &Lua, host: &Host, value: &Value, table: &mlua::Table) -> String {
-    let own = table.metatable().and_then(|_| value.to_string().ok());
-    own.unwrap_or_else(|| match Records::of(lua) {
-        Ok(records) => format!("a table was raised as an error: {}", shown(lua, host, &records, value).lua),
-        Err(_) => "a table was raised as an error".to_string(),
-    })
 }
 
 fn of_mlua(host: &Host, error: &mlua::Error, frames: &[Frame]) -> Error {
@@ -270,6 +264,25 @@ fn placed(host: &Host, mut error: Error, frames: &[Frame], spot: Option<Spot>, w
         error.excerpt = spot.map(|spot| Box::new(excerpt(&source, spot, "")));
     }
     error.at(Some(&frame.origin()))
+}
+
+/// Calls a function of the user's from within a native. Its errors keep their place and their object.
+pub(super) fn call_back(lua: &Lua, function: Function, args: impl IntoLuaMulti) -> Checked<Value> {
+    let call = || -> mlua::Result<(bool, Value)> {
+        let xpcall: Function = lua.named_registry_value("lvsh.xpcall")?;
+        let handler: Function = lua.named_registry_value("lvsh.caught")?;
+        let mut all = args.into_lua_multi(lua)?;
+        all.push_front(Value::Function(handler));
+        all.push_front(Value::Function(function));
+        xpcall.call(all)
+    };
+    let (ok, value) = call().map_err(lua_fault)?;
+    if ok {
+        return Ok(value);
+    }
+    let raised =
+        value.as_userdata().and_then(|object| object.borrow::<Raised>().ok().map(|raised| raised.0.clone()));
+    Err(Fault::new(raised.unwrap_or_else(|| Error::new(Kind::Script, "error", "the script failed"))))
 }
 
 /// What Lua says of a chunk that does not compile.

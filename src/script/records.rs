@@ -96,9 +96,9 @@ impl Records {
     }
 
     /// Those of this VM.
-    pub fn of(lua: &Lua) -> Checked<Records> {
-        let found = lua.app_data_ref::<Records>();
-        found.map(|records| records.clone()).ok_or_else(|| broken("the VM has no records"))
+    pub fn of(lua: &Lua) -> Checked<Rc<Records>> {
+        let found = lua.app_data_ref::<Rc<Records>>();
+        found.map(|records| Rc::clone(&records)).ok_or_else(|| broken("the VM has no records"))
     }
 
     pub fn make(&self, lua: &Lua, id: Id) -> Checked<Value> {

@@ -44,6 +44,8 @@ pub struct Param {
 #[derive(Clone, Copy)]
 pub(super) enum Run {
     Native(fn(&mut Call<'_>) -> Checked<Value>),
+    /// Whether it changes something depends on its arguments; it asks itself whether it may.
+    Asks(fn(&mut Call<'_>) -> Checked<Value>),
     /// It is written in `lua/`.
     Lua,
 }
@@ -52,6 +54,7 @@ impl std::fmt::Debug for Run {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self {
             Run::Native(_) => "Native",
+            Run::Asks(_) => "Asks",
             Run::Lua => "Lua",
         })
     }

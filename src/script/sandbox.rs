@@ -11,7 +11,7 @@ use super::bind::native;
 use super::convert::show;
 use super::fault::{Checked, Fault};
 use super::host::Host;
-use super::raise::syntax;
+use super::raise::{call_back, syntax};
 use super::records::lua_fault;
 use super::registry::registry;
 use super::source::Words;
@@ -141,19 +141,7 @@ fn require(lua: &Lua, host: &Rc<Host>, mut args: MultiValue) -> Checked<MultiVal
     let source = host.sources.keep(&chunk, &text);
     let function = lua.load(&*source).set_name(chunk.as_str()).set_mode(ChunkMode::Text).into_function();
     let function = function.map_err(|error| Fault::new(syntax(host, &chunk, &error)))?;
-    // Its errors are caught where they happen, so that they keep their place.
-    let xpcall: Function = lua.named_registry_value("lvsh.xpcall").map_err(lua_fault)?;
-    let handler: Function = lua.named_registry_value("lvsh.caught").map_err(lua_fault)?;
-    let (ok, value): (bool, Value) =
-        xpcall.call((function, handler, name.as_str(), path.display().to_string())).map_err(lua_fault)?;
-    if !ok {
-        if let Value::UserData(object) = &value
-            && let Ok(raised) = object.borrow::<super::raise::Raised>()
-        {
-            return Err(Fault::new(raised.0.clone()));
-        }
-        return Err(Fault::bad(format!("module '{name}' failed")));
-    }
+    let value = call_back(lua, function, (name.as_str(), path.display().to_string()))?;
     let value = if value.is_nil() { Value::Boolean(true) } else { value };
     loaded.raw_set(name.as_str(), &value).map_err(lua_fault)?;
     value.into_lua_multi(lua).map_err(lua_fault)

@@ -7,11 +7,10 @@ use std::time::Instant;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, Table, Value, VmState};
 
-use super::bind::native;
+use super::api;
 use super::engine::{Answer, Job, Limits, Loaded};
-use super::fault::Fault;
 use super::host::{Host, LOAD_LIMIT, load_timeout};
-use super::natives::{self, Rehearsals, declared_of};
+use super::natives::{Rehearsals, check_name, declared_of};
 use super::raise::{Raised, caught, out_of_memory, syntax};
 use super::records::Records;
 use super::sandbox::{furnish, libraries, strict};
@@ -41,19 +40,7 @@ impl Vm {
         let globals = lua.globals();
         lua.set_named_registry_value("lvsh.xpcall", globals.raw_get::<Function>("xpcall")?)?;
         furnish(&lua, host, limits.stdlib)?;
-        let methods = lua.create_table()?;
-        natives::bind(&lua, host, "service", &methods)?;
-        lua.set_app_data(Records::new(&lua, host, methods)?);
-        let api = lua.create_table()?;
-        natives::bind(&lua, host, "lvs", &api)?;
-        natives::policy_setup(&lua, host, &api)?;
-        let log = lua.create_table()?;
-        natives::bind(&lua, host, "lvs.log", &log)?;
-        api.raw_set("log", closed(&lua, host, "lvs.log", log)?)?;
-        let root = closed(&lua, host, "lvs", api)?;
-        let loaded: Table = lua.named_registry_value("lvsh.loaded")?;
-        loaded.raw_set("lvs", &root)?;
-        globals.raw_set("lvs", root)?;
+        api::build(&lua, host)?;
         strict(&lua, host)?;
         lua.set_memory_limit(limits.memory)?;
         guard(&lua, host, EVERY)?;
@@ -154,7 +141,7 @@ impl Vm {
             Ok(Value::String(name)) => name.to_string_lossy(),
             _ => self.host.owner.borrow().clone(),
         };
-        natives::check_name(&name).map_err(|why| Error::bad_value(why).hint("name = \"web\""))?;
+        check_name(&name).map_err(|why| Error::bad_value(why).hint("name = \"web\""))?;
         self.host.owner.replace(name.clone());
         self.policy = Some((table.clone(), name.clone()));
         let desired = declared.as_ref().map(|declared| (**declared).clone());
@@ -328,52 +315,4 @@ fn guard(lua: &Lua, host: &Rc<Host>, every: u32) -> mlua::Result<()> {
         }
         Err(mlua::Error::external(stop))
     })
-}
-
-/// A table of the API that cannot be changed, and whose unknown names raise.
-fn closed(lua: &Lua, host: &Rc<Host>, name: &'static str, inner: Table) -> mlua::Result<Table> {
-    let proxy = lua.create_table()?;
-    let meta = lua.create_table()?;
-    let known = inner.clone();
-    let fallback = lua.create_table()?;
-    let raise = native(lua, host, "__index", move |_, args| {
-        let key = match args.get(1) {
-            Some(Value::String(key)) => key.to_string_lossy(),
-            other => super::convert::show(other.unwrap_or(&Value::Nil)),
-        };
-        let mut names: Vec<String> = Vec::new();
-        let _ = known.for_each::<Value, Value>(|key, _| {
-            if let Value::String(key) = key {
-                names.push(key.to_string_lossy());
-            }
-            Ok(())
-        });
-        names.sort();
-        let near = did_you_mean(&key, names.iter().map(String::as_str));
-        let mut text = format!("unknown name '{name}.{key}'");
-        let mut fault = Fault::new(Error::new(Kind::Script, "unknown_name", ""));
-        if let Some(near) = near {
-            fault.label = format!("did you mean '{near}'?");
-            text = format!("{text}  did you mean '{near}'?");
-        }
-        fault.error.message = text;
-        Err(fault.under(&key))
-    })?;
-    fallback.raw_set("__index", raise)?;
-    inner.set_metatable(Some(fallback))?;
-    meta.raw_set("__index", &inner)?;
-    let write = native(lua, host, "__newindex", move |_, _| {
-        Err(Fault::new(Error::new(Kind::Script, "read_only", format!("'{name}' is read-only"))))
-    })?;
-    meta.raw_set("__newindex", write)?;
-    let pairs = lua.create_function(move |lua, _: Value| {
-        let copy = lua.create_table()?;
-        inner.for_each::<Value, Value>(|key, value| copy.raw_set(key, value))?;
-        let next: Value = lua.globals().raw_get("next")?;
-        Ok((next, copy, Value::Nil))
-    })?;
-    meta.raw_set("__pairs", pairs)?;
-    meta.raw_set("__metatable", false)?;
-    proxy.set_metatable(Some(meta))?;
-    Ok(proxy)
 }

@@ -50,6 +50,9 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     for (role, daemon) in &view.mine.syncs {
         out.push_str(&format!("sync {role}  {daemon}\n"));
     }
+    for (name, value) in &view.mine.sysctls {
+        out.push_str(&format!("sysctl {name}  {value}\n"));
+    }
     for line in view.drift {
         out.push_str(&format!("{}\n", style.signed('!', &format!("! {line}"))));
     }

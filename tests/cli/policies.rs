@@ -187,3 +187,64 @@ fn policies_written_by_hand_take_over_too() {
     here.run(&["stop", "seed"]).ok();
     assert!(here.run(&["list"]).out.starts_with("0 services"));
 }
+
+/// Everything a policy can hold: it starts once, is told when it drifts, and leaves the machine as it was.
+#[test]
+fn a_policy_of_everything() {
+    let here = Playground::new();
+    here.run(&["eval", "lvs.set_timeouts { tcp = 600 }"]).ok();
+    let name = "big";
+    here.policy(
+        name,
+        r#"return lvs.policy { name = "big",
+  sysctls = { conntrack = 1, ["net.ipv4.conf.all.arp_ignore"] = 1 },
+  timeouts = { tcp = 300 },
+  sync = { role = "master", dev = "eth0", id = 7 },
+  service = {
+    { tcp = "192.168.1.101:0", scheduler = "wlc", persistent = { timeout = "10m", netmask = "255.255.255.0" },
+      servers = { { addr = "192.168.1.107", method = "tun",
+                    tunnel = { type = "gue", port = 6080, checksum = "csum" } } } },
+    { udp = "[2001:db8::99]:53", scheduler = "rr", ops = true,
+      servers = { { addr = "2001:db8::7", method = "nat", weight = 3 } } },
+  },
+  mark = { mark = 9, daddr = "192.168.1.0/24", proto = { "tcp", "udp" }, dports = { "8000-8010", 443 }, iif = "eth1" },
+  vip = { { addr = "192.168.1.101/32", dev = "eth0" }, { addr = "2001:db8::99/128", dev = "eth0" } },
+}
+"#,
+    );
+    let mut story = String::new();
+    let drift = "lvs.sysctl('conntrack', 0) lvs.set_timeouts { tcp = 400 }";
+    for words in [
+        &["start", "-q", name][..],
+        &["start", name],
+        &["status", name],
+        &["list", "--as", "lua"],
+        &["eval", drift],
+        &["plan", name],
+        &["stop", name],
+    ] {
+        story.push_str(&format!("$ lvsh {}\n{}\n", words.join(" "), here.run(words).all()));
+    }
+    insta::assert_snapshot!(story.replace("up 1 s", "up 0 s"));
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+    let end = here.run(&["eval", "--json", "lvs.timeouts()"]).ok().json();
+    assert_eq!(end["values"][0]["tcp"], 600, "stop brings back what was there before");
+}
+
+#[test]
+fn examples_start_once_and_stop_whole() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "lua") {
+            continue;
+        }
+        let here = Playground::new();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        here.policy(&name, &std::fs::read_to_string(&path).expect("a policy"));
+        here.run(&["start", &name]).ok();
+        assert!(here.run(&["start", &name]).ok().out.contains("is started already"), "{name}");
+        here.run(&["stop", &name]).ok();
+        assert!(here.run(&["list"]).ok().out.starts_with("0 services, 0 servers, 0 mark"), "{name}");
+    }
+}

@@ -54,13 +54,10 @@ pub fn integer(value: &Value, what: &str, min: i64, max: i64) -> Checked<i64> {
 }
 
 pub fn mark(value: &Value, what: &str) -> Checked<i64> {
-    match integer(value, what, 0, i64::from(u32::MAX))? {
-        0 => Err(match Fwmark::new(0) {
-            Err(why) => bad(what, why),
-            Ok(_) => bad(what, "0 is no mark"),
-        }),
-        number => Ok(number),
+    if let (Value::Integer(0), Err(why)) = (value, Fwmark::new(0)) {
+        return Err(bad(what, why));
     }
+    integer(value, what, 1, i64::from(u32::MAX))
 }
 
 /// Reads `10m`, `500ms`, `90`: seconds.

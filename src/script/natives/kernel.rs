@@ -36,7 +36,7 @@ pub static ENTRIES: &[Entry] = &[
             Param::new("name", &Ty::Str, "With dots; net.ipv4.vs. may be left out."),
             Param::new("value", &SYSCTL_VALUE, "The new value; left out, it is only read.").optional(),
         ],
-        Run::Native(sysctl),
+        Run::Asks(sysctl),
         "Reads a kernel setting, or sets it. nil when this kernel does not have it.",
     )
     .returns("integer, or string where it is not one number")

@@ -107,7 +107,7 @@ pub(super) fn methods(owner: &str) -> Vec<&'static str> {
 /// The functions of one owner as a Lua table, made from the registry.
 pub(super) fn bind(lua: &Lua, host: &Rc<Host>, owner: &str, into: &Table) -> mlua::Result<()> {
     for entry in registry().iter().filter(|entry| entry.owner() == owner) {
-        if let Run::Native(run) = entry.run {
+        if let Run::Native(run) | Run::Asks(run) = entry.run {
             into.raw_set(entry.last(), function(lua, host, entry, run)?)?;
         }
     }
@@ -123,7 +123,7 @@ fn function(
     let host2 = Rc::clone(host);
     native(lua, host, entry.last(), move |lua, args| {
         let records = Records::of(lua)?;
-        if entry.effect {
+        if entry.effect && matches!(entry.run, Run::Native(_)) {
             host2.with(|session| session.may_change())?;
         }
         let (me, args) = arguments(entry, &records, args)?;

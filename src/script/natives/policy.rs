@@ -199,7 +199,7 @@ const INNER: &[(&str, Inner)] = &[
             session.stop_rehearsing();
             said.map(|()| plan)
         })?;
-        plan_record(lua, &Records::of(lua)?, &plan)
+        plan_record(lua, Records::of(lua)?.as_ref(), &plan)
     }),
     ("total", |_, _, args| {
         let declared = kept(args.first())?;
@@ -208,7 +208,7 @@ const INNER: &[(&str, Inner)] = &[
         Ok(Value::Integer(count as i64))
     }),
     ("plan_desired", |lua, host, args| {
-        plan_desired(lua, host, &Records::of(lua)?, args.first().cloned().unwrap_or(Value::Nil))
+        plan_desired(lua, host, Records::of(lua)?.as_ref(), args.first().cloned().unwrap_or(Value::Nil))
     }),
     ("rehearse", |_, host, _| {
         host.with(|session| {
@@ -219,7 +219,7 @@ const INNER: &[(&str, Inner)] = &[
     }),
     ("rehearsed", |lua, host, _| {
         let plan = host.with(|session| Ok(session.rehearsed()))?;
-        plan_record(lua, &Records::of(lua)?, &plan)
+        plan_record(lua, Records::of(lua)?.as_ref(), &plan)
     }),
     ("mark", |lua, host, args| mark(lua, host, args.first().unwrap_or(&Value::Nil))),
     ("back", |lua, host, args| match args {

@@ -9,6 +9,7 @@ use crate::plan::{Step, refusal};
 use crate::script::build;
 use crate::script::convert::{Row, Val};
 use crate::script::fault::Checked;
+use crate::script::raise::call_back;
 use crate::script::records::Id;
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::{SERVICE, SERVICE_CHANGE, SERVICE_FILTER, SERVICE_GONE, SERVICE_KEY, Ty};
@@ -104,7 +105,8 @@ fn services(call: &mut Call<'_>) -> Checked<Value> {
         let record = call.records.make(call.lua, Id::Service(key))?;
         let wanted = match &filter {
             Val::Function(test) => {
-                test.call::<bool>(record.clone()).map_err(crate::script::records::lua_fault)?
+                let said = call_back(call.lua, test.clone(), record.clone())?;
+                !matches!(said, Value::Nil | Value::Boolean(false))
             }
             _ => true,
         };

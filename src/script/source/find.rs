@@ -53,9 +53,13 @@ impl<'a> Words<'a> {
         names
     }
 
-    /// A word on exactly this line.
+    /// A word on exactly this line; where it is used (`t.x`, `f()`) rather than named, if there is a choice.
     pub fn word_on(&self, text: &str, line: u32) -> Option<Spot> {
-        self.words.iter().find(|token| token.line == line && token.text == text).map(Spot::from)
+        let here = |at: &usize| self.words[*at].line == line && self.words[*at].text == text;
+        let used = |at: &usize| matches!(self.text(at + 1), "." | ":" | "[" | "(" | "{");
+        let found = (0..self.words.len()).find(|at| here(at) && used(at));
+        let found = found.or_else(|| (0..self.words.len()).find(here));
+        found.map(|at| self.spot(at))
     }
 
     /// The call, the argument or the field; when a part is not written there (a variable stands for it), the

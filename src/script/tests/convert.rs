@@ -60,7 +60,7 @@ fn numbers() {
         "8"
     );
     assert_eq!(wrong("{ fwmark = 0 }"), "bad value for 'fwmark': mark 0 means 'no mark'; use 1..4294967295");
-    assert_eq!(wrong("{ fwmark = 1 << 32 }"), "bad value for 'fwmark': 4294967296 is not in 0..4294967295");
+    assert_eq!(wrong("{ fwmark = 1 << 32 }"), "bad value for 'fwmark': 4294967296 is not in 1..4294967295");
 }
 
 #[test]

@@ -56,6 +56,10 @@ fn errors_of_lua_itself() {
     let excerpt = error.excerpt.expect("an excerpt");
     assert_eq!((excerpt.column, excerpt.width), (12, 1));
 
+    let excerpt = fault("local t = nil; return t.x").excerpt.expect("an excerpt");
+    assert_eq!((excerpt.column, excerpt.width), (22, 1));
+    assert_eq!(fault("error {}").message, "a table without 'message' was raised as an error");
+
     let error = load("local x = = 1").expect_err("an error");
     assert_eq!((error.code.as_str(), error.message.as_str()), ("syntax", "unexpected symbol near '='"));
     assert_eq!(error.origin.map(|origin| origin.line), Some(1));

@@ -117,6 +117,12 @@ fn loading_has_no_effects_and_ends() {
         )
     );
     assert!(load("return 7").is_err());
+    // Reading is allowed.
+    assert!(load("assert(lvs.sysctl 'conntrack' == 0) return lvs.policy { }").is_ok());
+    assert_eq!(
+        load("lvs.sysctl('conntrack', 1)").err().map(|error| error.code).as_deref(),
+        Some("no_effects")
+    );
     assert_eq!(
         load("return { start = function() end }").err().map(|error| error.message).as_deref(),
         Some("the policy's table has no function 'stop'; a policy needs start and stop")

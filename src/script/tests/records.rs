@@ -104,4 +104,8 @@ fn services_are_filtered() {
         "1, 0, 1"
     );
     assert_eq!(with("return #lvs.services(function(s) return s.fwmark == 3 end)"), "1");
+    assert_eq!(
+        wrong("lvs.services(function(s) return s.nothing end)").message,
+        "a service has no field 'nothing'"
+    );
 }
