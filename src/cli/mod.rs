@@ -5,6 +5,7 @@ mod clock;
 mod context;
 mod done;
 mod find;
+mod handover;
 mod journal;
 mod lock;
 mod look;

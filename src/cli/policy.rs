@@ -6,6 +6,7 @@ use super::args::Spelling;
 use super::clock;
 use super::context::{Context, Skipped};
 use super::done::Done;
+use super::handover::hand_over;
 use super::journal;
 use super::stage::{Open, Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
 use super::store::part;
@@ -36,7 +37,7 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
             .map_err(|error| in_the_way(context, &name, error))?,
         (_, policy) => {
             let (backend, journal) = open()?;
-            stage_stop(policy.as_mut(), &name, backend, journal, &past)?
+            stage_stop(context, policy.as_mut(), &name, backend, journal, &past)?
         }
     };
     if goal != Goal::Stop {
@@ -67,7 +68,7 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
     let journal = journal_of(context, &target.name);
     let Some(policy) = &mut target.policy else { return Err(gone(name)) };
     let backend = context.backend(false)?;
-    let mut down = stage_stop(Some(policy), &target.name, backend, journal, &before)?;
+    let mut down = stage_stop(context, Some(policy), &target.name, backend, journal, &before)?;
     // Start is tried on a copy first: a policy that cannot start must not be stopped.
     let copy = Memory::new(down.session.view().clone());
     let open: Open<'_> =
@@ -198,7 +199,7 @@ fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, go
     }
     match goal {
         Goal::Stop => store.remove(&target.name)?,
-        Goal::Start { .. } => {
+        Goal::Start { adopt } => {
             let now = clock::since_boot().as_secs_f64();
             let started = past.saved.as_ref().map_or(now, |saved| saved.started);
             let made = part(session.view(), owned);
@@ -206,6 +207,9 @@ fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, go
             let same = known.is_some_and(|saved| saved.owned == *owned && saved.made == made);
             if !same || !plan.is_empty() {
                 store.save(&target.name, &target.path, started, owned.clone(), made)?;
+            }
+            if adopt {
+                hand_over(context, store, &target.name, owned);
             }
         }
     }

@@ -12,7 +12,7 @@ use super::journal::{self, FileJournal};
 use super::store::{Saved, Store, part};
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Error, Kind, Result};
-use crate::model::{State, SysctlName};
+use crate::model::{State, SysctlName, VipKey};
 use crate::plan::{
     EXPIRE_QUIESCENT, Journal, Mode, NoJournal, Owned, Plan, Session, Step, diff, lint, lint_plan,
 };
@@ -209,6 +209,7 @@ fn take_over(owned: &mut Owned, seen: &State, error: &Error) -> Option<String> {
 
 /// Runs the policy's own `stop`, if it wrote one, on the machine as it is; then what it owns goes.
 pub fn stage_stop(
+    context: &Context,
     policy: Option<&mut Policy>,
     name: &str,
     backend: Box<dyn Backend>,
@@ -224,7 +225,12 @@ pub fn stage_stop(
     for (selector, _) in seen.marks.iter().filter(|(_, entry)| entry.owner == name) {
         owned.marks.entry(selector.clone()).or_insert(None);
     }
-    for key in wanted {
+    // An address carries no name: one that another policy owns is not this one's.
+    let others = context.store.as_ref().map(Store::all).unwrap_or_default();
+    let claimed = |key: &VipKey| {
+        others.iter().any(|(other, saved)| other != name && saved.owned.vips.contains_key(key))
+    };
+    for key in wanted.into_iter().filter(|key| !claimed(key)) {
         if seen.vips.get(&key).is_some_and(|vip| vip.is_ours()) {
             owned.vips.entry(key).or_insert(None);
         }

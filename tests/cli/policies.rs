@@ -248,3 +248,17 @@ fn examples_start_once_and_stop_whole() {
         assert!(here.run(&["list"]).ok().out.starts_with("0 services, 0 servers, 0 mark"), "{name}");
     }
 }
+
+#[test]
+fn what_is_taken_from_a_policy_is_no_longer_its_own() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.policy("seed", SEED);
+    here.run(&["start", "web"]).ok();
+    insta::assert_snapshot!(here.run(&["apply", "seed"]).ok().err);
+    assert_eq!(here.run(&["stop", "web"]).ok().out, "web is not started; nothing to do\n");
+    let list = here.run(&["list"]).ok().out;
+    assert!(list.contains("fwm:3") && list.contains("seed"), "{list}");
+    here.run(&["stop", "seed"]).ok();
+    assert!(here.run(&["list"]).out.starts_with("0 services, 0 servers, 0 mark"));
+}
