@@ -64,7 +64,7 @@ impl Context {
     }
 
     /// The machine; `read_only` even where the command line does not say it.
-    pub fn backend(&self, read_only: bool) -> Result<Box<dyn Backend + Send>> {
+    pub fn backend(&self, read_only: bool) -> Result<Box<dyn Backend>> {
         self.machine.open(read_only, &self.notes)
     }
 

@@ -45,17 +45,18 @@ impl Done {
 
 /// Prints a good end.
 pub fn finish(context: &Context, verb: &str, start: Instant, done: Done) -> ExitCode {
+    let mut wrote = true;
     if context.common.json {
         let mut fields = done.fields;
         fields.insert("command".to_string(), json!(verb));
         fields.insert("ok".to_string(), json!(true));
         fields.insert("warnings".to_string(), json!(context.warnings()));
         fields.insert("duration_ms".to_string(), json!(start.elapsed().as_millis() as u64));
-        print(&document(Value::Object(fields)));
+        wrote = print(&document(Value::Object(fields)));
     } else if !context.common.quiet {
-        print(&done.text);
+        wrote = print(&done.text);
     }
-    ExitCode::from(done.code)
+    ExitCode::from(if wrote { done.code } else { 1 })
 }
 
 /// Prints a bad end. `nothing`: what to say of the changes if the error does not.
@@ -89,12 +90,16 @@ pub struct Look<'a> {
 }
 
 /// Writes to stdout. Who closes the pipe has read enough, which is no failure.
-pub fn print(text: &str) {
+///
+/// False when it could not be written, as on a full disk.
+pub fn print(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
     let wrote = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     if let Err(error) = wrote
         && error.kind() != std::io::ErrorKind::BrokenPipe
     {
         eprintln!("lvsh: cannot write to stdout: {error}");
+        return false;
     }
+    true
 }

@@ -10,12 +10,12 @@ use super::context::Context;
 use super::done::Done;
 use super::machine::Machine;
 use super::policy::spell;
-use super::stage::{Past, Policy, advise, drift, load, past, stage_start};
+use super::stage::{Open, Past, Policy, advise, drift, left, load, past, stage_start};
 use super::store::part;
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Kind, Result};
 use crate::model::State;
-use crate::plan::{NoJournal, Plan, diff};
+use crate::plan::{Journal, NoJournal, Plan, diff};
 use crate::view::{ListView, StatusView, list_text, state_value, status_text, step_text};
 
 /// How a policy is: what it owns, as the kernel has it now.
@@ -45,7 +45,6 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
             mine: &State::default(),
             live: &Default::default(),
             drift: &[],
-            width: None,
         };
         let done = Done::text(status_text(&view, context.style()));
         return Ok(done.with("policy", name.clone()).with("status", "not started").code(context, 5));
@@ -60,18 +59,11 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     };
     let seen = context.backend(true)?.snapshot(&want)?;
     let mine = part(&seen.state, owned);
-    let changed = diff(&State { timeouts: mine.timeouts, ..saved.made.clone() }, &mine);
+    let changed = diff(&left(saved, &mine), &mine);
     let words = drift(Some(saved), &seen.state);
     let lines: Vec<String> = changed.iter().map(|step| format!("{}  by others", step_text(step))).collect();
     let up = clock::since_boot().saturating_sub(Duration::from_secs_f64(saved.started.max(0.0)));
-    let view = StatusView {
-        name: &name,
-        up: Some(up),
-        mine: &mine,
-        live: &seen.observed,
-        drift: &lines,
-        width: context.width(),
-    };
+    let view = StatusView { name: &name, up: Some(up), mine: &mine, live: &seen.observed, drift: &lines };
     let state = if words.is_empty() { "ok" } else { "drifted" };
     let done = Done::text(status_text(&view, context.style()))
         .with("policy", name.clone())
@@ -122,12 +114,13 @@ pub fn lint(context: &Context, name: &str) -> Result<Done> {
             Past::default()
         }
     };
-    let mut staged = match stage_start(&mut policy, context.backend(true)?, Box::new(NoJournal), &past, true)
-    {
+    let open: Open<'_> =
+        &|| Ok((context.backend(true)? as Box<dyn Backend>, Box::new(NoJournal) as Box<dyn Journal>));
+    let mut staged = match stage_start(context, &mut policy, open, &past, true) {
         Ok(staged) => staged,
         Err(error) if alone(&error.kind, &context.machine) => {
             context.note(&format!("{error}; checked without the kernel"));
-            on_memory(&mut policy)?
+            on_memory(context, &mut policy)?
         }
         Err(error) => return Err(error),
     };
@@ -150,7 +143,8 @@ fn alone(kind: &Kind, machine: &Machine) -> bool {
         && matches!(machine, Machine::Kernel | Machine::Memory(Some(_)))
 }
 
-fn on_memory(policy: &mut Policy) -> Result<super::stage::Staged> {
-    let memory: Box<dyn Backend + Send> = Box::new(Memory::default());
-    stage_start(policy, memory, Box::new(NoJournal), &Past::default(), true)
+fn on_memory(context: &Context, policy: &mut Policy) -> Result<super::stage::Staged> {
+    let open: Open<'_> =
+        &|| Ok((Box::new(Memory::default()) as Box<dyn Backend>, Box::new(NoJournal) as Box<dyn Journal>));
+    stage_start(context, policy, open, &Past::default(), true)
 }

@@ -22,8 +22,8 @@ pub enum Machine {
 
 impl Machine {
     /// A kernel is opened at the first look, so that what needs none works without rights.
-    pub fn open(&self, read_only: bool, notes: &Notes) -> Result<Box<dyn Backend + Send>> {
-        let backend: Box<dyn Backend + Send> = match self {
+    pub fn open(&self, read_only: bool, notes: &Notes) -> Result<Box<dyn Backend>> {
+        let backend: Box<dyn Backend> = match self {
             Machine::Kernel => Box::new(Late { kernel: None, notes: notes.clone() }),
             Machine::Memory(None) => Box::new(Memory::default()),
             Machine::Memory(Some(path)) => Box::new(Kept::read(path)?),
@@ -75,7 +75,7 @@ fn refused(steps: &[Step], error: Error) -> Vec<Outcome> {
 }
 
 /// Answers questions and refuses changes (`--read-only`).
-struct ReadOnly(Box<dyn Backend + Send>);
+struct ReadOnly(Box<dyn Backend>);
 
 impl Backend for ReadOnly {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
@@ -139,7 +139,8 @@ impl Backend for Kept {
 
     fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
         let mut outcomes = self.memory.apply(steps);
-        if let Err(error) = self.write()
+        if outcomes.iter().any(Outcome::is_done)
+            && let Err(error) = self.write()
             && let Some(last) = outcomes.last_mut()
         {
             *last = Outcome::Failed(error);

@@ -5,11 +5,13 @@ mod clock;
 mod context;
 mod done;
 mod find;
+mod handover;
 mod journal;
 mod lock;
 mod look;
 mod machine;
 mod policy;
+mod restart;
 mod run;
 mod stage;
 mod store;
@@ -70,7 +72,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Start { policy, adopt } => act(context, &policy.policy, Goal::Start { adopt }, dry, None),
         Verb::Apply { policy } => act(context, &policy.policy, Goal::Start { adopt: true }, dry, None),
         Verb::Stop { policy } => act(context, &policy.policy, Goal::Stop, dry, None),
-        Verb::Restart { policy, yes } => policy::restart(context, &policy.policy, yes),
+        Verb::Restart { policy, yes } => restart::restart(context, &policy.policy, yes),
         Verb::Plan { policy, stop, spelling } => {
             let goal = if stop { Goal::Stop } else { Goal::Start { adopt: true } };
             act(context, &policy.policy, goal, true, spelling)

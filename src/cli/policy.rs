@@ -1,17 +1,16 @@
 //! start, apply, stop, restart, plan.
 
-use std::io::{BufRead, IsTerminal};
-
 use super::args::Spelling;
 use super::clock;
 use super::context::{Context, Skipped};
 use super::done::Done;
+use super::handover::hand_over;
 use super::journal;
 use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
 use super::store::part;
-use crate::backend::Memory;
+use crate::backend::Backend;
 use crate::error::{Error, Kind, Result};
-use crate::plan::{NoJournal, Plan};
+use crate::plan::Plan;
 use crate::view::{Counts, PlanView, Script, changes, lua_script, nft_only, plan_text, shell_script};
 
 /// What a verb wants of a policy.
@@ -29,11 +28,15 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
         Err(Skipped) => return Ok(skipped(&target.name)),
     };
     let past = target.past(context, !dry)?;
-    let backend = context.backend(false)?;
-    let journal = journal_of(context, &target.name);
+    let name = target.name.clone();
+    let open = || Ok((context.backend(false)? as Box<dyn Backend>, journal_of(context, &name)));
     let mut staged = match (goal, &mut target.policy) {
-        (Goal::Start { adopt }, Some(policy)) => stage_start(policy, backend, journal, &past, adopt)?,
-        (_, policy) => stage_stop(policy.as_mut(), &target.name, backend, journal, &past)?,
+        (Goal::Start { adopt }, Some(policy)) => stage_start(context, policy, &open, &past, adopt)
+            .map_err(|error| in_the_way(context, &name, error))?,
+        (_, policy) => {
+            let (backend, journal) = open()?;
+            stage_stop(context, policy.as_mut(), &name, backend, journal, &past)?
+        }
     };
     if goal != Goal::Stop {
         advise(context, &mut staged);
@@ -47,67 +50,39 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
     Ok(report(context, &target, &staged, &past, goal, dry))
 }
 
-/// Stop, then start, as two plans: what is between them is dropped.
-pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
-    let goal = Goal::Start { adopt: false };
-    let mut target = Target::open(context, name, goal)?;
-    let dry = context.dry();
-    if !dry {
-        ask(context, &target.name, yes)?;
+/// Says whose the thing is that a start was refused for, and what helps.
+fn in_the_way(context: &Context, name: &str, error: Error) -> Error {
+    if error.kind != Kind::Conflict {
+        return error;
     }
-    let _lock = match target.lock(context, dry)? {
-        Ok(lock) => lock,
-        Err(Skipped) => return Ok(skipped(&target.name)),
+    let owners = context.store.as_ref().map(|store| store.owners()).unwrap_or_default();
+    let owner = owners.iter().find(|(key, owner)| key.to_string() == error.subject && *owner != name);
+    let error = match owner {
+        Some((_, owner)) => error.note(format!("policy '{owner}' made it; lvsh stop {owner} removes it")),
+        None => error,
     };
-    let before = target.past(context, !dry)?;
-    let journal = journal_of(context, &target.name);
-    let Some(policy) = &mut target.policy else { return Err(gone(name)) };
-    let backend = context.backend(false)?;
-    let mut down = stage_stop(Some(policy), &target.name, backend, journal, &before)?;
-    // Start is tried on a copy first: a policy that cannot start must not be stopped.
-    let copy = Memory::new(down.session.view().clone());
-    let mut up = stage_start(policy, Box::new(copy), Box::new(NoJournal), &Past::default(), false);
-    if let Ok(up) = &mut up {
-        advise(context, up);
-    }
-    let stopped = match dry {
-        true => report(context, &target, &down, &before, Goal::Stop, dry),
-        false => {
-            up?;
-            send(context, &target, &mut down, &before, Goal::Stop)?;
-            let done = report(context, &target, &down, &before, Goal::Stop, dry);
-            let Some(policy) = &mut target.policy else { return Err(gone(name)) };
-            let backend = context.backend(false)?;
-            let journal = journal_of(context, &target.name);
-            let mut fresh = stage_start(policy, backend, journal, &Past::default(), false)
-                .map_err(|error| error.note("it was stopped, and is not started again"))?;
-            send(context, &target, &mut fresh, &Past::default(), goal)
-                .map_err(|error| error.note("it was stopped, and is not started again"))?;
-            up = Ok(fresh);
-            done
+    // The script's own hint is about the call; this one is about the command.
+    let apply = format!("lvsh apply {name}    takes it over and changes it in place");
+    match &error.hint {
+        Some(hint) if !hint.contains("lvsh apply") => {
+            let both = format!("{apply}\n{hint}");
+            error.hint(both)
         }
-    };
-    let started = report(context, &target, &up?, &Past::default(), goal, dry);
-    let mut fields = started.fields;
-    let both: Vec<_> = [&stopped.fields, &fields]
-        .iter()
-        .filter_map(|fields| fields.get("changes")?.as_array().cloned())
-        .flatten()
-        .collect();
-    fields.insert("changes".to_string(), both.into());
-    Ok(Done { text: format!("{}\n{}", stopped.text, started.text), fields, code: started.code })
+        Some(_) => error,
+        None => error.hint(apply),
+    }
 }
 
 /// What a verb works on.
-struct Target {
-    name: String,
-    path: std::path::PathBuf,
+pub struct Target {
+    pub name: String,
+    pub path: std::path::PathBuf,
     /// `None` when the file is gone or wrong and only the state is left to stop by.
-    policy: Option<Policy>,
+    pub policy: Option<Policy>,
 }
 
 impl Target {
-    fn open(context: &Context, name: &str, goal: Goal) -> Result<Target> {
+    pub fn open(context: &Context, name: &str, goal: Goal) -> Result<Target> {
         match load(context, name) {
             Ok(policy) => {
                 let (name, path) = (policy.loaded.name.clone(), policy.path.clone());
@@ -126,14 +101,14 @@ impl Target {
         }
     }
 
-    fn lock(&self, context: &Context, dry: bool) -> Result<Result<Option<super::lock::Lock>, Skipped>> {
+    pub fn lock(&self, context: &Context, dry: bool) -> Result<Result<Option<super::lock::Lock>, Skipped>> {
         match &context.store {
             Some(store) if !dry => Ok(context.lock(store, &self.name)?.map(Some)),
             _ => Ok(Ok(None)),
         }
     }
 
-    fn past(&self, context: &Context, write: bool) -> Result<Past> {
+    pub fn past(&self, context: &Context, write: bool) -> Result<Past> {
         match &context.store {
             Some(store) => past(context, store, &self.name, &self.path, write),
             None => Ok(Past::default()),
@@ -145,18 +120,18 @@ impl Target {
     }
 }
 
-fn gone(name: &str) -> Error {
+pub fn gone(name: &str) -> Error {
     Error::new(Kind::Usage, "unknown_name", format!("there is no policy '{name}'"))
 }
 
-fn skipped(name: &str) -> Done {
+pub fn skipped(name: &str) -> Done {
     Done::text(format!("another run is at work on '{name}'; left to it\n"))
         .with("changed", false)
         .with("skipped", true)
 }
 
 /// Sends the plan, saves the state, and only then forgets the journal.
-fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, goal: Goal) -> Result<()> {
+pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, goal: Goal) -> Result<()> {
     context.check_cancel()?;
     let Staged { session, plan, owned, .. } = staged;
     let Some(store) = &context.store else { return session.commit(plan).map(drop) };
@@ -169,7 +144,7 @@ fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, go
     }
     match goal {
         Goal::Stop => store.remove(&target.name)?,
-        Goal::Start { .. } => {
+        Goal::Start { adopt } => {
             let now = clock::since_boot().as_secs_f64();
             let started = past.saved.as_ref().map_or(now, |saved| saved.started);
             let made = part(session.view(), owned);
@@ -178,13 +153,23 @@ fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, go
             if !same || !plan.is_empty() {
                 store.save(&target.name, &target.path, started, owned.clone(), made)?;
             }
+            if adopt {
+                hand_over(context, store, &target.name, owned);
+            }
         }
     }
     journal::discard(&journal)
 }
 
 /// The plan, what became of it, and the same for programs.
-fn report(context: &Context, target: &Target, staged: &Staged, past: &Past, goal: Goal, dry: bool) -> Done {
+pub fn report(
+    context: &Context,
+    target: &Target,
+    staged: &Staged,
+    past: &Past,
+    goal: Goal,
+    dry: bool,
+) -> Done {
     let name = &target.name;
     let started = past.saved.is_some() || past.interrupted;
     let title = target.title();
@@ -224,7 +209,8 @@ fn report(context: &Context, target: &Target, staged: &Staged, past: &Past, goal
         .with("path", target.path.display().to_string())
         .with("changes", changes(&staged.plan))
         .with("changed", !none && !dry)
-        .with("counts", counts_value(&counts));
+        .with("counts", counts_value(&counts))
+        .with("drift", staged.drift.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>());
     let done = if dry { done } else { done.with("status", status) };
     let code = if dry && !none { 4 } else { 0 };
     done.code(context, code)
@@ -248,7 +234,8 @@ fn before(staged: &Staged) -> crate::model::State {
 }
 
 fn spelled(name: &str, staged: &Staged, spelling: Spelling) -> Done {
-    let title = format!("{name}: {} steps, by lvsh plan", staged.plan.len());
+    let steps = staged.plan.len();
+    let title = format!("{name}: {steps} step{}, by lvsh plan", if steps == 1 { "" } else { "s" });
     let (before, after) = (staged.session.actual(), staged.session.view());
     let text = spell(&title, &staged.plan, before, after, spelling);
     Done::text(text.clone()).with("policy", name).with("script", text).with("changes", changes(&staged.plan))
@@ -268,24 +255,4 @@ pub fn spell(
         Spelling::Nft => nft_only(&script),
         Spelling::Lua => lua_script(plan, title),
     }
-}
-
-fn ask(context: &Context, name: &str, yes: bool) -> Result<()> {
-    if yes {
-        return Ok(());
-    }
-    if !context.common.quiet {
-        eprintln!("lvsh: restart drops the connections of '{name}'; lvsh apply {name} changes it in place");
-    }
-    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if !terminal {
-        return Ok(());
-    }
-    eprint!("go on? [y/N] ");
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Interrupted, "interrupted", "not restarted"))
 }

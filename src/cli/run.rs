@@ -98,7 +98,9 @@ fn forget(context: &Context, name: &str) -> Result<()> {
 
 fn told(context: &Context, session: &Session, answer: Answer) -> Done {
     let mut text = String::new();
-    for shown in &answer.values {
+    // As at a prompt: a call for its effect alone answers nil, which says nothing.
+    let silent = matches!(answer.values.as_slice(), [only] if only.json.is_null());
+    for shown in answer.values.iter().filter(|_| !silent) {
         text.push_str(&shown.lua);
         text.push('\n');
     }

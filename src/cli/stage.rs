@@ -1,7 +1,7 @@
 //! From a policy's name to a plan that could be sent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -12,8 +12,10 @@ use super::journal::{self, FileJournal};
 use super::store::{Saved, Store, part};
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Error, Kind, Result};
-use crate::model::State;
-use crate::plan::{Journal, Mode, NoJournal, Owned, Plan, Session, diff, lint, lint_plan};
+use crate::model::{State, SysctlName, VipKey};
+use crate::plan::{
+    EXPIRE_QUIESCENT, Journal, Mode, NoJournal, Owned, Plan, Session, Step, diff, lint, lint_plan,
+};
 use crate::script::{Engine, Job, Loaded};
 use crate::view::{drift_words, sign};
 
@@ -28,15 +30,7 @@ pub struct Policy {
 /// Reads a policy on an empty machine where effects raise: no kernel is needed to know what it says.
 pub fn load(context: &Context, name: &str) -> Result<Policy> {
     let path = find::find(name, &context.common.config_dir)?;
-    let mut engine = context.engine()?;
-    let mut session =
-        Session::new(Box::new(Memory::default()), Box::new(NoJournal), Mode::Staged, Owned::default());
-    session.seal(Some("effects are not allowed while a policy loads"));
-    let (_, answer) = engine.run(session, Job::Load(path.clone()));
-    let loaded = answer?.loaded.ok_or_else(|| {
-        Error::new(Kind::Script, "no_policy", "the file did not return a policy")
-            .about(path.display().to_string())
-    })?;
+    let (engine, loaded) = read(context, &path)?;
     let clean = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if loaded.name.is_empty() || loaded.name.starts_with('.') || !loaded.name.chars().all(clean) {
         let message =
@@ -44,6 +38,25 @@ pub fn load(context: &Context, name: &str) -> Result<Policy> {
         return Err(Error::bad_value(message));
     }
     Ok(Policy { engine, loaded, path })
+}
+
+fn read(context: &Context, path: &Path) -> Result<(Engine, Loaded)> {
+    let mut engine = context.engine()?;
+    let mut session =
+        Session::new(Box::new(Memory::default()), Box::new(NoJournal), Mode::Staged, Owned::default());
+    session.seal(Some("effects are not allowed while a policy loads"));
+    let (_, answer) = engine.run(session, Job::Load(path.to_path_buf()));
+    let none = || Error::new(Kind::Script, "no_policy", "the file did not return a policy");
+    let loaded = answer?.loaded.ok_or_else(|| none().about(path.display().to_string()))?;
+    Ok((engine, loaded))
+}
+
+impl Policy {
+    /// As loaded for the first time: what a run left in its variables is gone.
+    fn reload(&mut self, context: &Context) -> Result<()> {
+        (self.engine, self.loaded) = read(context, &self.path)?;
+        Ok(())
+    }
 }
 
 /// What is known of a policy before it runs.
@@ -124,7 +137,7 @@ impl Staged {
 }
 
 /// The journal of a policy's run.
-pub fn journal_of(context: &Context, name: &str) -> Box<dyn Journal + Send> {
+pub fn journal_of(context: &Context, name: &str) -> Box<dyn Journal> {
     match &context.store {
         Some(store) => {
             Box::new(FileJournal::new(store.journal_file(name), store.boot_id(), &context.command))
@@ -133,18 +146,46 @@ pub fn journal_of(context: &Context, name: &str) -> Box<dyn Journal + Send> {
     }
 }
 
-/// Runs `start` on the machine as if the policy had never run.
+/// How a machine is opened; a start that takes over needs it more than once.
+pub type Open<'a> = &'a dyn Fn() -> Result<(Box<dyn Backend>, Box<dyn Journal>)>;
+
+/// Runs `start` on the machine as if the policy had never run. With `adopt` what is in the way becomes its own.
 pub fn stage_start(
+    context: &Context,
     policy: &mut Policy,
-    backend: Box<dyn Backend + Send>,
-    journal: Box<dyn Journal + Send>,
+    open: Open<'_>,
     past: &Past,
     adopt: bool,
 ) -> Result<Staged> {
-    let session = Session::new(backend, journal, Mode::Staged, past.owned.clone());
-    let job = Job::Call { method: "start".to_string(), args: json!({ "adopt": adopt }) };
-    let (mut session, answer) = policy.engine.run(session, job);
-    answer?;
+    let mut owned = past.owned.clone();
+    let mut taken = Vec::new();
+    let mut session = loop {
+        let (backend, journal) = open()?;
+        let session = Session::new(backend, journal, Mode::Staged, owned.clone());
+        let job = Job::Call { method: "start".to_string(), args: json!({ "adopt": adopt }) };
+        let (session, answer) = policy.engine.run(session, job);
+        match answer {
+            Ok(_) => break session,
+            // A start written by hand cannot be told to adopt: it runs again on a machine without what was there.
+            Err(mut error) if error.code == "EEXIST" => {
+                // What the script itself added a moment ago is in its view only.
+                let there = take_over(&mut owned, session.actual(), &error);
+                match there {
+                    Some(what) if adopt => taken.push(what),
+                    Some(_) => {
+                        error.kind = Kind::Conflict;
+                        return Err(error);
+                    }
+                    None => return Err(error),
+                }
+                policy.reload(context)?;
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    session
+        .warnings
+        .extend(taken.iter().map(|what| format!("{what} was here before: taken over, stop removes it")));
     session.see_owned()?;
     let owned = session.owned_after();
     let plan = session.plan();
@@ -152,12 +193,27 @@ pub fn stage_start(
     Ok(Staged { session, plan, owned, drift })
 }
 
+/// Makes the thing that an `add` was refused for the policy's own; `None` if it is its own already, or not there.
+fn take_over(owned: &mut Owned, seen: &State, error: &Error) -> Option<String> {
+    let subject = &error.subject;
+    if let Some(key) = seen.services.keys().find(|key| key.to_string() == *subject) {
+        return owned.services.insert(*key, None).is_none().then(|| format!("service {key}"));
+    }
+    if let Some(key) = seen.vips.keys().find(|key| key.to_string() == *subject) {
+        return owned.vips.insert(key.clone(), None).is_none().then(|| format!("address {key}"));
+    }
+    let (_, packets) = subject.split_once(" for ")?;
+    let selector = seen.marks.keys().find(|selector| selector.to_string() == packets)?;
+    owned.marks.insert(selector.clone(), None).is_none().then(|| format!("mark for {selector}"))
+}
+
 /// Runs the policy's own `stop`, if it wrote one, on the machine as it is; then what it owns goes.
 pub fn stage_stop(
+    context: &Context,
     policy: Option<&mut Policy>,
     name: &str,
-    backend: Box<dyn Backend + Send>,
-    journal: Box<dyn Journal + Send>,
+    backend: Box<dyn Backend>,
+    journal: Box<dyn Journal>,
     past: &Past,
 ) -> Result<Staged> {
     let mut session = Session::new(backend, journal, Mode::Staged, Owned::default());
@@ -169,7 +225,12 @@ pub fn stage_stop(
     for (selector, _) in seen.marks.iter().filter(|(_, entry)| entry.owner == name) {
         owned.marks.entry(selector.clone()).or_insert(None);
     }
-    for key in wanted {
+    // An address carries no name: one that another policy owns is not this one's.
+    let others = context.store.as_ref().map(Store::all).unwrap_or_default();
+    let claimed = |key: &VipKey| {
+        others.iter().any(|(other, saved)| other != name && saved.owned.vips.contains_key(key))
+    };
+    for key in wanted.into_iter().filter(|key| !claimed(key)) {
         if seen.vips.get(&key).is_some_and(|vip| vip.is_ours()) {
             owned.vips.entry(key).or_insert(None);
         }
@@ -189,11 +250,17 @@ pub fn stage_stop(
     Ok(Staged { session, plan, owned: Owned::default(), drift: BTreeMap::new() })
 }
 
+/// What a policy left, beside what is there now; what it does not own of the two is equal.
+pub fn left(saved: &Saved, now: &State) -> State {
+    let timeouts = if saved.owned.timeouts.is_some() { saved.made.timeouts } else { now.timeouts };
+    State { timeouts, ..saved.made.clone() }
+}
+
 /// What the kernel lost or changed since the policy was started.
 pub fn drift(saved: Option<&Saved>, actual: &State) -> BTreeMap<String, String> {
     let Some(saved) = saved else { return BTreeMap::new() };
     let now = part(actual, &saved.owned);
-    let steps = diff(&now, &State { timeouts: now.timeouts, ..saved.made.clone() });
+    let steps = diff(&now, &left(saved, &now));
     steps
         .iter()
         .map(|step| (format!("{} {}", step.kind(), step.subject()), drift_words(sign(step)).to_string()))
@@ -203,6 +270,15 @@ pub fn drift(saved: Option<&Saved>, actual: &State) -> BTreeMap<String, String> 
 /// Says what lint knows of what a policy will have.
 pub fn advise(context: &Context, staged: &mut Staged) {
     let machine = staged.session.capabilities().ok();
+    let drained = |step: &Step| matches!(step, Step::SetServer { to, .. } if to.weight.is_zero());
+    if staged.plan.steps().any(drained) {
+        // Whether clients keep coming to a drained server hangs on this one.
+        let sysctls = SysctlName::new(EXPIRE_QUIESCENT).into_iter().collect();
+        let read = staged.session.see(&Want { sysctls, ..Want::default() }).map(drop);
+        if let Err(error) = read {
+            context.note(&error.to_string());
+        }
+    }
     let mine = staged.mine();
     for warning in lint(&mine, staged.session.view(), machine.as_ref()) {
         context.advise(warning);

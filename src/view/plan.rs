@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Style;
 use super::fields::change_words;
+use super::lines::{Counts, Line, render};
 use super::marks::group;
 use super::step::{head, sign, words};
 use crate::model::{Fwmark, Server, ServerKey, ServiceEntry, ServiceKey, State, Weight};
@@ -20,38 +21,6 @@ pub struct PlanView<'a> {
     pub mine: Option<&'a State>,
     /// What the kernel lost or changed since the policy was started: kind and subject of a step, and how to say it.
     pub drift: &'a BTreeMap<String, String>,
-}
-
-/// How many lines of each sort a plan has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub add: usize,
-    pub change: usize,
-    pub remove: usize,
-    pub drifted: usize,
-}
-
-impl Counts {
-    /// `2 to add, 1 to change, 0 to remove, 1 drifted`, or in the past `2 added, …`.
-    pub fn text(&self, done: bool) -> String {
-        let Counts { add, change, remove, drifted } = self;
-        let mut out = match done {
-            false => format!("{add} to add, {change} to change, {remove} to remove"),
-            true => format!("{add} added, {change} changed, {remove} removed"),
-        };
-        if *drifted > 0 {
-            out.push_str(&format!(", {drifted} drifted"));
-        }
-        out
-    }
-}
-
-struct Line {
-    sign: char,
-    depth: usize,
-    head: String,
-    words: String,
-    note: String,
 }
 
 /// The tree without its closing line, and what it counts.
@@ -288,36 +257,6 @@ pub fn drift_words(repair: char) -> &'static str {
         '-' => "added in the kernel, not by lvsh",
         _ => "changed in the kernel, not by lvsh",
     }
-}
-
-/// Lines with what follows the names aligned among neighbours of one depth, and notes in one column.
-fn render(lines: &[Line], style: Style) -> String {
-    let widest = |depth: usize, of: &dyn Fn(&Line) -> usize| {
-        let all = lines.iter().filter(|line| line.depth == depth && !line.words.is_empty());
-        all.map(of).max().unwrap_or(0)
-    };
-    let heads = [widest(0, &|line| line.head.len()), widest(1, &|line| line.head.len())];
-    let body = |line: &Line| {
-        let indent = " ".repeat(2 + 4 * line.depth);
-        let text = match line.words.is_empty() {
-            true => line.head.clone(),
-            false => format!("{:1$}   {2}", line.head, heads[line.depth], line.words),
-        };
-        format!("{indent}{} {text}", line.sign)
-    };
-    let column = lines.iter().filter(|line| !line.note.is_empty()).map(|line| body(line).len()).max();
-    let column = column.unwrap_or(0);
-    let mut out = String::new();
-    for line in lines {
-        let text = match line.note.is_empty() {
-            true => body(line),
-            false => format!("{:column$}   {}", body(line), line.note),
-        };
-        out.push_str(&style.signed(line.sign, text.trim_end()));
-        out.push('\n');
-    }
-    out.pop();
-    out
 }
 
 #[cfg(test)]

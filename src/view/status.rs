@@ -17,7 +17,6 @@ pub struct StatusView<'a> {
     pub live: &'a Observed,
     /// What is not as it left it, one line each.
     pub drift: &'a [String],
-    pub width: Option<u16>,
 }
 
 pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
@@ -42,7 +41,7 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
         let rows: Vec<_> = rows.collect();
         if !rows.is_empty() {
             let header = [" server", "weight", "method", "active", "inact", "templates"];
-            out.push_str(&format!("\n{}\n", table(&header, rows, &[1, 3, 4, 5], 2, view.width)));
+            out.push_str(&format!("\n{}\n", table(&header, rows, &[1, 3, 4, 5], 2, None)));
         }
     }
     for key in view.mine.vips.keys() {
@@ -50,6 +49,9 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     }
     for (role, daemon) in &view.mine.syncs {
         out.push_str(&format!("sync {role}  {daemon}\n"));
+    }
+    for (name, value) in &view.mine.sysctls {
+        out.push_str(&format!("sysctl {name}  {value}\n"));
     }
     for line in view.drift {
         out.push_str(&format!("{}\n", style.signed('!', &format!("! {line}"))));

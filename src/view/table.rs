@@ -1,7 +1,7 @@
 //! `lvsh list`: the machine as tables fitted to the width.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
 
 use super::Style;
 use super::marks::group;
@@ -49,9 +49,11 @@ pub(super) fn table(
     }
     // Names and numbers stay whole; one column gives way.
     for (index, column) in table.column_iter_mut().enumerate() {
-        if index != wraps {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
+        column.set_constraint(match index == wraps && width.is_some() {
+            // Narrower than its header it could not be read; a line that is too long still can.
+            true => ColumnConstraint::LowerBoundary(Width::Fixed(20)),
+            false => ColumnConstraint::ContentWidth,
+        });
     }
     for index in right {
         if let Some(column) = table.column_mut(*index) {
@@ -189,7 +191,7 @@ mod tests {
         let (state, live) = machine();
         let drift = ["- mark 3  ip daddr 192.168.1.99 tcp dport 22  by others".to_string()];
         let up = Some(std::time::Duration::from_secs(273_600));
-        let view = StatusView { name: "web", up, mine: &state, live: &live, drift: &drift, width: None };
+        let view = StatusView { name: "web", up, mine: &state, live: &live, drift: &drift };
         insta::assert_snapshot!(status_text(&view, Style::plain()));
     }
 }

@@ -96,3 +96,21 @@ fn a_policy_whose_file_is_gone_can_be_stopped() {
     assert!(ended.err.contains("stopping by what was recorded"), "{}", ended.err);
     assert!(here.run(&["list"]).out.starts_with("0 services"));
 }
+
+/// Not a file written by a test: a process that is really killed between its change and its end.
+#[test]
+fn a_script_killed_for_real_is_taken_back() {
+    use std::io::Read;
+    let here = Playground::new();
+    let code = "lvs.add_service { fwmark = 9, scheduler = 'rr' } print 'made' while true do end";
+    let mut child = here.command(&["eval", code]).stdout(std::process::Stdio::piped()).spawn().expect("it");
+    let mut first = [0; 4];
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("a word");
+    child.kill().expect("a signal");
+    child.wait().expect("an end");
+    assert!(here.run(&["list"]).out.contains("fwm:9"));
+    let next = here.run(&["eval", "#lvs.services()"]).ok();
+    assert!(next.err.contains("1 change taken back"), "{}", next.err);
+    assert_eq!(next.out, "0\n");
+    assert_eq!(here.run(&["eval", "1"]).ok().err, "", "said once");
+}

@@ -155,3 +155,110 @@ fn services(list: &str) -> Vec<String> {
     let lines = list.lines().take_while(|line| !line.trim_start().starts_with("mark"));
     lines.map(|line| line.replace("web", "").replace("policy", "").trim_end().to_string()).collect()
 }
+
+#[test]
+fn adding_twice_is_a_mistake_of_the_policy() {
+    let here = Playground::new();
+    let add = "lvs.add_service { fwmark = 3, scheduler = 'rr' }";
+    here.policy("web", &format!("return {{ start = function() {add} {add} end, stop = function() end }}"));
+    for verb in ["start", "apply"] {
+        let ended = here.run(&[verb, "web"]);
+        assert_eq!(ended.code, 1, "{}", ended.all());
+        assert!(!ended.err.contains("takes it over"), "{}", ended.err);
+    }
+    assert!(here.bytes().is_empty());
+}
+
+#[test]
+fn policies_written_by_hand_take_over_too() {
+    let here = Playground::new();
+    here.policy("seed", SEED);
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    let before = here.bytes();
+    let refused = here.run(&["start", "seed"]);
+    assert_eq!(refused.code, 1);
+    insta::assert_snapshot!(refused.err);
+    assert_eq!(before, here.bytes());
+    here.run(&["stop", "web"]).ok();
+    here.run(&["eval", "lvs.add_service { fwmark = 3, scheduler = 'rr' }"]).ok();
+    here.run(&["eval", "lvs.add_vip { addr = '192.168.1.99/32', dev = 'eth0' }"]).ok();
+    insta::assert_snapshot!(here.run(&["apply", "seed"]).ok().all());
+    here.run(&["stop", "seed"]).ok();
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+}
+
+/// Everything a policy can hold: it starts once, is told when it drifts, and leaves the machine as it was.
+#[test]
+fn a_policy_of_everything() {
+    let here = Playground::new();
+    here.run(&["eval", "lvs.set_timeouts { tcp = 600 }"]).ok();
+    let name = "big";
+    here.policy(
+        name,
+        r#"return lvs.policy { name = "big",
+  sysctls = { conntrack = 1, ["net.ipv4.conf.all.arp_ignore"] = 1 },
+  timeouts = { tcp = 300 },
+  sync = { role = "master", dev = "eth0", id = 7 },
+  service = {
+    { tcp = "192.168.1.101:0", scheduler = "wlc", persistent = { timeout = "10m", netmask = "255.255.255.0" },
+      servers = { { addr = "192.168.1.107", method = "tun",
+                    tunnel = { type = "gue", port = 6080, checksum = "csum" } } } },
+    { udp = "[2001:db8::99]:53", scheduler = "rr", ops = true,
+      servers = { { addr = "2001:db8::7", method = "nat", weight = 3 } } },
+  },
+  mark = { mark = 9, daddr = "192.168.1.0/24", proto = { "tcp", "udp" }, dports = { "8000-8010", 443 }, iif = "eth1" },
+  vip = { { addr = "192.168.1.101/32", dev = "eth0" }, { addr = "2001:db8::99/128", dev = "eth0" } },
+}
+"#,
+    );
+    let mut story = String::new();
+    let drift = "lvs.sysctl('conntrack', 0) lvs.set_timeouts { tcp = 400 }";
+    for words in [
+        &["start", "-q", name][..],
+        &["start", name],
+        &["status", name],
+        &["list", "--as", "lua"],
+        &["eval", drift],
+        &["plan", name],
+        &["stop", name],
+    ] {
+        story.push_str(&format!("$ lvsh {}\n{}\n", words.join(" "), here.run(words).all()));
+    }
+    insta::assert_snapshot!(story.replace("up 1 s", "up 0 s"));
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+    let end = here.run(&["eval", "--json", "lvs.timeouts()"]).ok().json();
+    assert_eq!(end["values"][0]["tcp"], 600, "stop brings back what was there before");
+}
+
+#[test]
+fn examples_start_once_and_stop_whole() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "lua") {
+            continue;
+        }
+        let here = Playground::new();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        here.policy(&name, &std::fs::read_to_string(&path).expect("a policy"));
+        here.run(&["start", &name]).ok();
+        assert!(here.run(&["start", &name]).ok().out.contains("is started already"), "{name}");
+        here.run(&["stop", &name]).ok();
+        assert!(here.run(&["list"]).ok().out.starts_with("0 services, 0 servers, 0 mark"), "{name}");
+    }
+}
+
+#[test]
+fn what_is_taken_from_a_policy_is_no_longer_its_own() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.policy("seed", SEED);
+    here.run(&["start", "web"]).ok();
+    insta::assert_snapshot!(here.run(&["apply", "seed"]).ok().err);
+    assert_eq!(here.run(&["stop", "web"]).ok().out, "web is not started; nothing to do\n");
+    let list = here.run(&["list"]).ok().out;
+    assert!(list.contains("fwm:3") && list.contains("seed"), "{list}");
+    here.run(&["stop", "seed"]).ok();
+    assert!(here.run(&["list"]).out.starts_with("0 services, 0 servers, 0 mark"));
+}

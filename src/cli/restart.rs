@@ -1,0 +1,84 @@
+//! restart: stop, then start.
+
+use std::io::{BufRead, IsTerminal};
+
+use super::context::{Context, Skipped};
+use super::done::Done;
+use super::policy::{Goal, Target, gone, report, send, skipped};
+use super::stage::{Open, Past, advise, journal_of, stage_start, stage_stop};
+use crate::backend::{Backend, Memory};
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Journal, NoJournal};
+
+/// Stop, then start, as two plans: what is between them is dropped.
+pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
+    let goal = Goal::Start { adopt: false };
+    let mut target = Target::open(context, name, goal)?;
+    let dry = context.dry();
+    if !dry {
+        ask(context, &target.name, yes)?;
+    }
+    let _lock = match target.lock(context, dry)? {
+        Ok(lock) => lock,
+        Err(Skipped) => return Ok(skipped(&target.name)),
+    };
+    let before = target.past(context, !dry)?;
+    let journal = journal_of(context, &target.name);
+    let Some(policy) = &mut target.policy else { return Err(gone(name)) };
+    let backend = context.backend(false)?;
+    let mut down = stage_stop(context, Some(policy), &target.name, backend, journal, &before)?;
+    // Start is tried on a copy first: a policy that cannot start must not be stopped.
+    let copy = Memory::new(down.session.view().clone());
+    let open: Open<'_> =
+        &|| Ok((Box::new(copy.clone()) as Box<dyn Backend>, Box::new(NoJournal) as Box<dyn Journal>));
+    let mut up = stage_start(context, policy, open, &Past::default(), false);
+    if let Ok(up) = &mut up {
+        advise(context, up);
+    }
+    let stopped = match dry {
+        true => report(context, &target, &down, &before, Goal::Stop, dry),
+        false => {
+            up?;
+            send(context, &target, &mut down, &before, Goal::Stop)?;
+            let done = report(context, &target, &down, &before, Goal::Stop, dry);
+            let Some(policy) = &mut target.policy else { return Err(gone(name)) };
+            let open: Open<'_> =
+                &|| Ok((context.backend(false)? as Box<dyn Backend>, journal_of(context, &target.name)));
+            let mut fresh = stage_start(context, policy, open, &Past::default(), false)
+                .map_err(|error| error.note("it was stopped, and is not started again"))?;
+            send(context, &target, &mut fresh, &Past::default(), goal)
+                .map_err(|error| error.note("it was stopped, and is not started again"))?;
+            up = Ok(fresh);
+            done
+        }
+    };
+    let started = report(context, &target, &up?, &Past::default(), goal, dry);
+    let mut fields = started.fields;
+    let both: Vec<_> = [&stopped.fields, &fields]
+        .iter()
+        .filter_map(|fields| fields.get("changes")?.as_array().cloned())
+        .flatten()
+        .collect();
+    fields.insert("changes".to_string(), both.into());
+    Ok(Done { text: format!("{}\n{}", stopped.text, started.text), fields, code: started.code })
+}
+
+fn ask(context: &Context, name: &str, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !context.common.quiet && !context.common.json {
+        eprintln!("lvsh: restart drops the connections of '{name}'; lvsh apply {name} changes it in place");
+    }
+    let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !terminal {
+        return Ok(());
+    }
+    eprint!("go on? [y/N] ");
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Interrupted, "interrupted", "not restarted"))
+}
