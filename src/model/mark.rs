@@ -1,7 +1,9 @@
 //! Firewall marks: which packets get which number.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use ipnet::IpNet;
@@ -135,27 +137,46 @@ impl MarkSelector {
         self
     }
 
-    /// Whether this cannot be added to `marks`: the same match is there, or a range of the same map that shares a
-    /// packet with this one.
+    /// Whether this cannot be added to `marks`: the same match is there, or a range of the same map that cannot
+    /// stand beside it.
     ///
-    /// The kernel refuses only some overlaps of ranges (a range around another one is taken, and which of the two
-    /// a packet then finds is nobody's promise), so both backends ask here first.
+    /// Ranges may lie within each other, and the narrower one wins. The kernel refuses an element whose first or
+    /// last corner (address and port) lies in one that is there (`nft_pipapo_insert`, nft_set_pipapo.c); narrower
+    /// ones are there first. So ranges that cross, or share a corner, are refused.
     pub fn meets_any<V>(&self, marks: &BTreeMap<MarkSelector, V>) -> bool {
         marks.contains_key(self)
-            || (self.kind() == MarkKind::Range && marks.keys().any(|other| self.overlaps(other)))
+            || (self.kind() == MarkKind::Range && marks.keys().any(|other| self.clashes(other)))
     }
 
-    fn overlaps(&self, other: &MarkSelector) -> bool {
-        let same = |s: &MarkSelector| (s.hook, s.family, s.protocol);
-        if same(self) != same(other) || other.kind() != MarkKind::Range {
+    fn clashes(&self, other: &MarkSelector) -> bool {
+        let map = |s: &MarkSelector| (s.hook, s.family, s.protocol, s.kind());
+        if map(self) != map(other) {
             return false;
         }
+        let (narrow, wide) = if self.width() <= other.width() { (self, other) } else { (other, self) };
+        let (Some(inner), Some(outer)) = (narrow.daddr, wide.daddr) else { return false };
+        let ports = narrow.dport.unwrap_or(PortRange::ALL);
+        let corners = wide.dport.unwrap_or(PortRange::ALL);
+        let within =
+            |addr: IpAddr, port: u16| inner.contains(&addr) && (ports.first..=ports.last).contains(&port);
+        within(outer.network(), corners.first) || within(outer.broadcast(), corners.last)
+    }
+
+    /// How much a range covers; the narrower of two that share packets wins: longer prefixes, then fewer ports.
+    pub fn width(&self) -> (Reverse<u8>, u16) {
+        let prefix = self.daddr.map_or(0, |net| net.prefix_len());
+        let ports = self.dport.unwrap_or(PortRange::ALL);
+        (Reverse(prefix), ports.last - ports.first)
+    }
+
+    /// Whether some packet matches both ranges.
+    pub fn shares_packets(&self, other: &MarkSelector) -> bool {
         let nets = match (self.daddr, other.daddr) {
             (Some(a), Some(b)) => a.contains(&b) || b.contains(&a),
             _ => false,
         };
         let (a, b) = (self.dport.unwrap_or(PortRange::ALL), other.dport.unwrap_or(PortRange::ALL));
-        nets && a.first <= b.last && b.first <= a.last
+        nets && self.protocol == other.protocol && a.first <= b.last && b.first <= a.last
     }
 }
 

@@ -34,9 +34,10 @@ fn explain(step: &Step, errno: i32) -> (String, Option<String>) {
             "permission denied: needs CAP_NET_ADMIN in the initial user namespace",
             "run as root, or: setcap cap_net_admin,cap_net_raw+ep on the program",
         ),
-        (libc::EEXIST, AddMark { .. }) => {
-            with("an element with this match, or one that overlaps it, exists", "lvsh list shows all marks")
-        }
+        (libc::EEXIST, AddMark { .. }) => with(
+            "the same match exists, or a range that crosses it or ends where it ends",
+            "lvsh list shows all marks; a range may lie within another when they share no end",
+        ),
         (libc::EEXIST, StartSync { .. }) => plain("a daemon of this role runs already"),
         (libc::EEXIST, _) => plain("it exists"),
         (libc::ESRCH, StopSync { .. }) => plain("no daemon of this role runs"),

@@ -22,12 +22,13 @@ pub fn host(lvsh: &str) {
 pub fn lab(lvsh: &str, rounds: usize) {
     must("modprobe ip_vs ; modprobe ip_vs_wlc ; modprobe ip_vs_sh");
     must("ip link add eth0 type dummy && ip link set eth0 up && ip link set lo up");
-    std::fs::write("/tmp/big.lua", big_policy()).expect("the policy");
-    std::fs::write("/tmp/big.rules", big_rules()).expect("the rules");
-    let policy = "/tmp/big.lua";
+    std::fs::create_dir("/run/bench").expect("a folder of our own: policies are not read from /tmp");
+    std::fs::write("/run/bench/big.lua", big_policy()).expect("the policy");
+    std::fs::write("/run/bench/big.rules", big_rules()).expect("the rules");
+    let policy = "/run/bench/big.lua";
     let (mut fill, mut restore, mut idle, mut list) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
-        restore.push(run(&["ipvsadm", "-R"], Some("/tmp/big.rules")));
+        restore.push(run(&["ipvsadm", "-R"], Some("/run/bench/big.rules")));
         list.push(run(&["ipvsadm", "-Ln"], None));
         must("ipvsadm -C");
         fill.push(run(&[lvsh, "-q", "apply", policy], None));
@@ -43,12 +44,12 @@ pub fn lab(lvsh: &str, rounds: usize) {
     show("nothing to do on them", &idle, &list, "ipvsadm -Ln");
 
     let web = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/web.lua");
-    std::fs::write("/tmp/web.sh", WEB_SCRIPT).expect("the script");
+    std::fs::write("/run/bench/web.sh", WEB_SCRIPT).expect("the script");
     let (mut policy, mut script) = (Vec::new(), Vec::new());
     for _ in 0..rounds.max(9) {
         policy.push(run(&[lvsh, "-q", "start", web], None));
         must(&format!("{lvsh} -q stop {web}"));
-        script.push(run(&["sh", "/tmp/web.sh"], None));
+        script.push(run(&["sh", "/run/bench/web.sh"], None));
         must("ipvsadm -C ; nft delete table inet web ; ip addr del 192.168.1.99/32 dev eth0");
     }
     show("start of examples/web.lua", &policy, &script, "shell script");

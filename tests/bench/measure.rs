@@ -14,6 +14,7 @@ pub struct Run {
 }
 
 /// Runs a program to its end; a failure ends the measurement.
+#[expect(clippy::zombie_processes, reason = "wait4 below waits for it")]
 pub fn run(argv: &[&str], stdin: Option<&str>) -> Run {
     let input = match stdin {
         Some(path) => Stdio::from(std::fs::File::open(path).expect("the input")),
@@ -25,6 +26,7 @@ pub fn run(argv: &[&str], stdin: Option<&str>) -> Run {
     let pid = i32::try_from(child.id()).expect("a process");
     // wait4 rather than Child::wait: it tells the memory of this child and no other.
     let mut status = 0;
+    // SAFETY: a rusage is numbers only.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to live locals of the right types.
     let waited = unsafe { libc::wait4(pid, &mut status, 0, &mut usage) };

@@ -1,7 +1,6 @@
 //! What a script sees, what a policy owns, and what start, stop and drift come to.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
 use lvsh::error::{Kind, Result};
@@ -12,33 +11,33 @@ use crate::{lines, state, table};
 
 /// One machine for several sessions, as the kernel is for several runs.
 #[derive(Clone, Default)]
-struct Shared(Rc<RefCell<Memory>>);
+struct Shared(Arc<Mutex<Memory>>);
 
 impl Backend for Shared {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
-        self.0.borrow_mut().snapshot(want)
+        self.0.lock().unwrap().snapshot(want)
     }
     fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
-        self.0.borrow_mut().apply(steps)
+        self.0.lock().unwrap().apply(steps)
     }
     fn capabilities(&mut self) -> Result<Capabilities> {
-        self.0.borrow_mut().capabilities()
+        self.0.lock().unwrap().capabilities()
     }
 }
 
 impl Shared {
     fn with(text: &str) -> Shared {
-        Shared(Rc::new(RefCell::new(Memory::new(state(text)))))
+        Shared(Arc::new(Mutex::new(Memory::new(state(text)))))
     }
     fn state(&self) -> State {
-        self.0.borrow().state.clone()
+        self.0.lock().unwrap().state.clone()
     }
     fn session(&self, mode: Mode, owned: &Owned) -> Session {
         Session::new(Box::new(self.clone()), Box::new(NoJournal), mode, owned.clone())
     }
     /// Does something behind the program's back.
     fn tamper(&self, text: &str) {
-        assert!(self.0.borrow_mut().apply(&table::steps(text)).iter().all(Outcome::is_done));
+        assert!(self.0.lock().unwrap().apply(&table::steps(text)).iter().all(Outcome::is_done));
     }
 }
 
@@ -80,10 +79,10 @@ fn start_twice_changes_nothing_the_second_time() {
     let before = machine.state();
     let (first, owned) = start(&machine, WEB, &Owned::default(), false).unwrap();
     assert_eq!(first.len(), 5);
-    let sent = machine.0.borrow().sent;
+    let sent = machine.0.lock().unwrap().sent;
     let (second, owned) = start(&machine, WEB, &owned, false).unwrap();
     assert_eq!(second, Vec::<String>::new());
-    assert_eq!(machine.0.borrow().sent, sent, "an empty plan was sent");
+    assert_eq!(machine.0.lock().unwrap().sent, sent, "an empty plan was sent");
     stop(&machine, &owned);
     assert_eq!(machine.state(), before);
     assert_eq!(stop(&machine, &owned), Vec::<String>::new());
@@ -144,14 +143,14 @@ fn a_killed_start_is_finished_or_stopped_from_its_journal() {
     let steps = lvsh::plan::diff(&State::default(), &policy);
     for made in 0..=steps.len() {
         let machine = Shared::default();
-        machine.0.borrow_mut().apply(&steps[..made]);
+        machine.0.lock().unwrap().apply(&steps[..made]);
         let mut owned = Owned::default();
         owned.absorb(&steps);
         let (_, owned) = start(&machine, WEB, &owned, false).unwrap();
         assert_eq!(machine.state(), policy_with_owner(&policy), "killed after {made} steps, then started");
         stop(&machine, &owned);
         assert_eq!(machine.state(), State::default());
-        machine.0.borrow_mut().apply(&steps[..made]);
+        machine.0.lock().unwrap().apply(&steps[..made]);
         let mut owned = Owned::default();
         owned.absorb(&steps);
         stop(&machine, &owned);
@@ -214,5 +213,5 @@ fn a_sealed_session_refuses_effects() {
     let error = session.effect(vec![Action::from(step)]).unwrap_err();
     assert_eq!(error.code, "no_effects");
     assert_eq!(error.hint.as_deref(), Some("put this in start()"));
-    assert_eq!(machine.0.borrow().sent, 0);
+    assert_eq!(machine.0.lock().unwrap().sent, 0);
 }

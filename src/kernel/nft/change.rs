@@ -3,7 +3,6 @@
 //! Steps are first played through on what was read, so that only their net effect is sent; the kernel would
 //! otherwise see an element come and go in one transaction.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Nla};
@@ -14,7 +13,7 @@ use super::layout::{self, Map};
 use super::socket::{Errno, Request};
 use super::table::Table;
 use super::{rule, userdata};
-use crate::model::{Hook, MarkEntry, MarkSelector, PortRange};
+use crate::model::{Hook, MarkEntry, MarkSelector};
 use crate::plan::Step;
 
 /// All marks as they are to be.
@@ -155,32 +154,17 @@ fn map_parts(found: &Table, wanted: &Marks, map: Map, limit: usize) -> Vec<Part>
         // Of overlapping elements the kernel takes the one that came first, and refuses one that begins or ends
         // inside another. So wider ones that are there step back and come again after the new, narrower ones.
         let stays = found.marks.keys().filter(of_map).filter(|one| wanted.get(one) == standing(one));
-        let wider: Vec<_> =
-            stays.filter(|one| come.iter().any(|new| width(new) < width(one) && overlap(new, one))).collect();
+        let wider: Vec<_> = stays
+            .filter(|one| come.iter().any(|new| new.width() < one.width() && new.shares_packets(one)))
+            .collect();
         gone.extend(&wider);
         come.extend(&wider);
-        come.sort_by_key(|selector| (width(selector), *selector));
+        come.sort_by_key(|selector| (selector.width(), *selector));
     }
     let mut list = chunks(&gone, |_| None, map, limit, NfTablesMessage::DeleteSetElement, 0);
     let add_flags = NLM_F_CREATE | NLM_F_EXCL;
     list.extend(chunks(&come, |one| wanted.get(one), map, limit, NfTablesMessage::NewSetElement, add_flags));
     list
-}
-
-/// The order of elements in a range map: longer prefixes first, then fewer ports.
-fn width(selector: &MarkSelector) -> (Reverse<u8>, u32) {
-    let prefix = selector.daddr.map_or(0, |net| net.prefix_len());
-    let ports = selector.dport.unwrap_or(PortRange::ALL);
-    (Reverse(prefix), u32::from(ports.last) - u32::from(ports.first))
-}
-
-fn overlap(a: &MarkSelector, b: &MarkSelector) -> bool {
-    let nets = match (a.daddr, b.daddr) {
-        (Some(a), Some(b)) => a.contains(&b) || b.contains(&a),
-        _ => false,
-    };
-    let (x, y) = (a.dport.unwrap_or(PortRange::ALL), b.dport.unwrap_or(PortRange::ALL));
-    nets && a.protocol == b.protocol && x.first <= y.last && y.first <= x.last
 }
 
 /// Elements by the message, as many as fit.

@@ -1,15 +1,17 @@
 //! One run against one machine: what a script sees, and what becomes of what it asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod declare;
+mod look;
+
+pub use declare::Declared;
+
+use std::collections::BTreeMap;
 
 use super::execute::roll_back;
 use super::{Action, Journal, Owned, Plan, Report, Step, World, advance, diff, execute, refusal};
 use crate::backend::{Backend, Capabilities, Services, Want};
 use crate::error::{Error, Kind, Origin, Result};
-use crate::model::{
-    Fwmark, IfName, MarkEntry, MarkSelector, Observed, ServiceEntry, ServiceKey, State, SyncDaemon, SyncRole,
-    SysctlName, Timeouts, Vip, VipKey,
-};
+use crate::model::{Observed, State};
 
 /// When changes are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,22 +20,6 @@ pub enum Mode {
     Live,
     /// None before [`Session::commit`], then all as one ordered plan: `start`, `stop`, `apply`, and every dry run.
     Staged,
-}
-
-/// What a policy says shall exist; everything it does not name is left alone.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Declared {
-    pub services: BTreeMap<ServiceKey, ServiceEntry>,
-    pub marks: BTreeMap<MarkSelector, Fwmark>,
-    pub vips: BTreeSet<VipKey>,
-    pub sysctls: BTreeMap<SysctlName, String>,
-    /// 0 keeps what is.
-    pub timeouts: Option<Timeouts>,
-    pub syncs: BTreeMap<SyncRole, SyncDaemon>,
-    /// Devices that sync daemons and addresses are on, for completion and messages.
-    pub devices: BTreeSet<IfName>,
-    /// Where each thing was said, by [`Step::kind`] and [`Step::subject`] joined with a space.
-    pub origins: BTreeMap<String, Origin>,
 }
 
 /// One run: the machine as read, the machine as the script sees it, and how the two are brought together.
@@ -138,80 +124,6 @@ impl Session {
         &self.actual
     }
 
-    /// Forgets what was read of this service, so that the next look reads what others did.
-    pub fn refresh(&mut self, key: &ServiceKey) -> Result<()> {
-        if self.mode == Mode::Staged {
-            // The picture of a plan must not move under it.
-            return Ok(());
-        }
-        let want = Want { services: Services::Only(BTreeSet::from([*key])), ..Want::default() };
-        self.forget(key);
-        self.load(&want)
-    }
-
-    fn forget(&mut self, key: &ServiceKey) {
-        for state in [&mut self.actual, &mut self.base, &mut self.view] {
-            state.services.remove(key);
-        }
-        self.observed.services.remove(key);
-        self.observed.servers.retain(|(service, _), _| service != key);
-    }
-
-    /// Reads what is wanted and was not read before.
-    fn ensure(&mut self, want: &Want) -> Result<()> {
-        let services = match (&self.read.services, &want.services) {
-            (Services::All, _) | (_, Services::None) => Services::None,
-            (_, Services::All) => Services::All,
-            (Services::None, Services::Only(keys)) => Services::Only(keys.clone()),
-            (Services::Only(old), Services::Only(keys)) => {
-                let new: BTreeSet<_> = keys.difference(old).copied().collect();
-                if new.is_empty() { Services::None } else { Services::Only(new) }
-            }
-        };
-        let missing = Want {
-            services,
-            marks: want.marks && !self.read.marks,
-            vips: want.vips && !self.read.vips,
-            host: want.host && !self.read.host,
-            sysctls: want.sysctls.difference(&self.read.sysctls).cloned().collect(),
-        };
-        if missing == Want::default() { Ok(()) } else { self.load(&missing) }
-    }
-
-    fn load(&mut self, want: &Want) -> Result<()> {
-        let seen = self.backend.snapshot(want)?;
-        let (mut news, known) = (seen.state, &self.read.services);
-        // Reading all after some: what was changed since the first look must not be seen old again.
-        if let (Services::All, Services::Only(keys)) = (&want.services, known) {
-            news.services.retain(|key, _| !keys.contains(key));
-        }
-        let base = self.owned.without(&news);
-        merge(&mut self.actual, &news, want);
-        merge(&mut self.base, &base, want);
-        merge(&mut self.view, &base, want);
-        for before in &mut self.rehearsals {
-            // What is only read is no change.
-            merge(&mut before.view, &base, want);
-            merge(&mut before.base, &base, want);
-        }
-        self.observed.services.extend(seen.observed.services);
-        self.observed.servers.extend(seen.observed.servers);
-        self.read.services = match (std::mem::take(&mut self.read.services), &want.services) {
-            (Services::All, _) | (_, Services::All) => Services::All,
-            (old, Services::None) => old,
-            (Services::None, new) => new.clone(),
-            (Services::Only(mut old), Services::Only(new)) => {
-                old.extend(new.iter().copied());
-                Services::Only(old)
-            }
-        };
-        self.read.marks |= want.marks;
-        self.read.vips |= want.vips;
-        self.read.host |= want.host;
-        self.read.sysctls.extend(want.sysctls.iter().cloned());
-        Ok(())
-    }
-
     /// Makes changes, all or none of them: at once in a live session, else in what the script sees.
     ///
     /// What the steps touch must have been seen before; [`Session::see`] does both.
@@ -253,96 +165,6 @@ impl Session {
             if let Some(origin) = &action.origin {
                 self.origins.insert(name_of(&action.step), origin.clone());
             }
-        }
-        Ok(())
-    }
-
-    /// Makes what is declared be so. What is in the way and not the policy's own is a conflict, unless `adopt`.
-    pub fn declare(&mut self, wanted: &Declared, owner: &str, adopt: bool) -> Result<()> {
-        self.ensure(&Want {
-            services: Services::Only(wanted.services.keys().copied().collect()),
-            marks: !wanted.marks.is_empty(),
-            vips: !wanted.vips.is_empty(),
-            host: wanted.timeouts.is_some() || !wanted.syncs.is_empty(),
-            sysctls: wanted.sysctls.keys().cloned().collect(),
-        })?;
-        let mut next = self.view.clone();
-        self.place(&mut next, wanted, owner, adopt)?;
-        self.origins.extend(wanted.origins.clone());
-        if self.mode == Mode::Staged {
-            self.may_change()?;
-            self.view = next;
-            return Ok(());
-        }
-        let steps = diff(&self.view, &next);
-        let actions = steps.into_iter().map(|step| self.with_origin(step)).collect();
-        self.effect(actions)
-    }
-
-    fn place(&mut self, next: &mut State, wanted: &Declared, owner: &str, adopt: bool) -> Result<()> {
-        let origin = |kind: &str, subject: &str| wanted.origins.get(&format!("{kind} {subject}"));
-        for (key, entry) in &wanted.services {
-            if let Some(there) = next.services.get(key) {
-                let name = key.to_string();
-                if !adopt {
-                    return Err(in_the_way("service", &name, &there.service.to_string(), owner)
-                        .note(format!("it has {} servers", there.servers.len()))
-                        .at(origin("service", &name)));
-                }
-                self.warnings.push(format!("service {key} was here before: taken over, stop removes it"));
-                // What is taken over is ours from here on: stop does not put it back.
-                self.base.services.remove(key);
-            }
-            next.services.insert(*key, entry.clone());
-        }
-        for (selector, mark) in &wanted.marks {
-            let entry = MarkEntry { mark: *mark, owner: owner.to_string() };
-            if let Some(there) = next.marks.get(selector)
-                && there.owner != owner
-                && !adopt
-            {
-                let what = format!("mark {} of policy '{}'", there.mark, there.owner);
-                let subject = format!("{mark} for {selector}");
-                return Err(in_the_way("mark", &subject, &what, owner).at(origin("mark", &subject)));
-            }
-            self.base.marks.remove(selector);
-            next.marks.insert(selector.clone(), entry);
-        }
-        for key in &wanted.vips {
-            if let Some(there) = next.vips.get(key) {
-                let name = key.to_string();
-                if !adopt && !there.is_ours() {
-                    return Err(in_the_way("address", &name, "an address that lvsh did not add", owner)
-                        .at(origin("vip", &name)));
-                }
-                self.base.vips.remove(key);
-            }
-            next.vips.insert(key.clone(), Vip::ours());
-        }
-        for (name, value) in &wanted.sysctls {
-            let Some(now) = next.sysctls.get_mut(name) else {
-                let from = String::new();
-                let step = Step::SetSysctl { name: name.clone(), from, to: value.clone() };
-                return Err(refusal(&step, libc::ENOENT).at(origin("sysctl", name.name())));
-            };
-            now.clone_from(value);
-        }
-        if let Some(timeouts) = wanted.timeouts {
-            let keep = |new: u32, old: u32| if new == 0 { old } else { new };
-            let old = next.timeouts;
-            next.timeouts = Timeouts {
-                tcp: keep(timeouts.tcp, old.tcp),
-                tcp_fin: keep(timeouts.tcp_fin, old.tcp_fin),
-                udp: keep(timeouts.udp, old.udp),
-            };
-        }
-        for (role, daemon) in &wanted.syncs {
-            if let Some(there) = next.syncs.get(role)
-                && !adopt
-            {
-                return Err(in_the_way("sync", &role.to_string(), &there.to_string(), owner));
-            }
-            next.syncs.insert(*role, daemon.clone());
         }
         Ok(())
     }
@@ -514,29 +336,4 @@ fn want_of(owned: &Owned) -> Want {
         host: owned.timeouts.is_some() || !owned.syncs.is_empty(),
         sysctls: owned.sysctls.keys().cloned().collect(),
     }
-}
-
-fn in_the_way(kind: &str, subject: &str, there: &str, owner: &str) -> Error {
-    let message = format!("cannot add {kind} {subject}: it exists and '{owner}' did not make it (conflict)");
-    let mut error = Error::new(Kind::Conflict, "conflict", message).about(subject);
-    error.op = format!("add {kind}");
-    error
-        .note(format!("there is: {there}"))
-        .hint(format!("lvsh apply {owner}    takes it over and changes it in place"))
-}
-
-/// Puts what was read into `into`, and nothing else.
-fn merge(into: &mut State, news: &State, want: &Want) {
-    into.services.extend(news.services.iter().map(|(key, entry)| (*key, entry.clone())));
-    if want.marks {
-        into.marks.clone_from(&news.marks);
-    }
-    if want.vips {
-        into.vips.clone_from(&news.vips);
-    }
-    if want.host {
-        into.timeouts = news.timeouts;
-        into.syncs.clone_from(&news.syncs);
-    }
-    into.sysctls.extend(news.sysctls.iter().map(|(name, value)| (name.clone(), value.clone())));
 }

@@ -1,0 +1,129 @@
+//! Making what is declared be so, and seeing what is in the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Mode, Session};
+use crate::backend::{Services, Want};
+use crate::error::{Error, Kind, Origin, Result};
+use crate::model::{
+    Fwmark, IfName, MarkEntry, MarkSelector, ServiceEntry, ServiceKey, State, SyncDaemon, SyncRole,
+    SysctlName, Timeouts, Vip, VipKey,
+};
+use crate::plan::{Step, diff, refusal};
+
+/// What a policy says shall exist; everything it does not name is left alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Declared {
+    pub services: BTreeMap<ServiceKey, ServiceEntry>,
+    pub marks: BTreeMap<MarkSelector, Fwmark>,
+    pub vips: BTreeSet<VipKey>,
+    pub sysctls: BTreeMap<SysctlName, String>,
+    /// 0 keeps what is.
+    pub timeouts: Option<Timeouts>,
+    pub syncs: BTreeMap<SyncRole, SyncDaemon>,
+    /// Devices that sync daemons and addresses are on, for completion and messages.
+    pub devices: BTreeSet<IfName>,
+    /// Where each thing was said, by [`Step::kind`] and [`Step::subject`] joined with a space.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+impl Session {
+    /// Makes what is declared be so. What is in the way and not the policy's own is a conflict, unless `adopt`.
+    pub fn declare(&mut self, wanted: &Declared, owner: &str, adopt: bool) -> Result<()> {
+        self.ensure(&Want {
+            services: Services::Only(wanted.services.keys().copied().collect()),
+            marks: !wanted.marks.is_empty(),
+            vips: !wanted.vips.is_empty(),
+            host: wanted.timeouts.is_some() || !wanted.syncs.is_empty(),
+            sysctls: wanted.sysctls.keys().cloned().collect(),
+        })?;
+        let mut next = self.view.clone();
+        self.place(&mut next, wanted, owner, adopt)?;
+        self.origins.extend(wanted.origins.clone());
+        if self.mode == Mode::Staged {
+            self.may_change()?;
+            self.view = next;
+            return Ok(());
+        }
+        let steps = diff(&self.view, &next);
+        let actions = steps.into_iter().map(|step| self.with_origin(step)).collect();
+        self.effect(actions)
+    }
+
+    fn place(&mut self, next: &mut State, wanted: &Declared, owner: &str, adopt: bool) -> Result<()> {
+        let origin = |kind: &str, subject: &str| wanted.origins.get(&format!("{kind} {subject}"));
+        for (key, entry) in &wanted.services {
+            if let Some(there) = next.services.get(key) {
+                let name = key.to_string();
+                if !adopt {
+                    return Err(in_the_way("service", &name, &there.service.to_string(), owner)
+                        .note(format!("it has {} servers", there.servers.len()))
+                        .at(origin("service", &name)));
+                }
+                self.warnings.push(format!("service {key} was here before: taken over, stop removes it"));
+                // What is taken over is ours from here on: stop does not put it back.
+                self.base.services.remove(key);
+            }
+            next.services.insert(*key, entry.clone());
+        }
+        for (selector, mark) in &wanted.marks {
+            let entry = MarkEntry { mark: *mark, owner: owner.to_string() };
+            if let Some(there) = next.marks.get(selector)
+                && there.owner != owner
+                && !adopt
+            {
+                let what = format!("mark {} of policy '{}'", there.mark, there.owner);
+                let subject = format!("{mark} for {selector}");
+                return Err(in_the_way("mark", &subject, &what, owner).at(origin("mark", &subject)));
+            }
+            self.base.marks.remove(selector);
+            next.marks.insert(selector.clone(), entry);
+        }
+        for key in &wanted.vips {
+            if let Some(there) = next.vips.get(key) {
+                let name = key.to_string();
+                if !adopt && !there.is_ours() {
+                    return Err(in_the_way("address", &name, "an address that lvsh did not add", owner)
+                        .at(origin("vip", &name)));
+                }
+                self.base.vips.remove(key);
+            }
+            next.vips.insert(key.clone(), Vip::ours());
+        }
+        for (name, value) in &wanted.sysctls {
+            let Some(now) = next.sysctls.get_mut(name) else {
+                let from = String::new();
+                let step = Step::SetSysctl { name: name.clone(), from, to: value.clone() };
+                return Err(refusal(&step, libc::ENOENT).at(origin("sysctl", name.name())));
+            };
+            now.clone_from(value);
+        }
+        if let Some(timeouts) = wanted.timeouts {
+            let keep = |new: u32, old: u32| if new == 0 { old } else { new };
+            let old = next.timeouts;
+            next.timeouts = Timeouts {
+                tcp: keep(timeouts.tcp, old.tcp),
+                tcp_fin: keep(timeouts.tcp_fin, old.tcp_fin),
+                udp: keep(timeouts.udp, old.udp),
+            };
+        }
+        for (role, daemon) in &wanted.syncs {
+            if let Some(there) = next.syncs.get(role)
+                && !adopt
+            {
+                return Err(in_the_way("sync", &role.to_string(), &there.to_string(), owner));
+            }
+            next.syncs.insert(*role, daemon.clone());
+        }
+        Ok(())
+    }
+}
+
+fn in_the_way(kind: &str, subject: &str, there: &str, owner: &str) -> Error {
+    let message = format!("cannot add {kind} {subject}: it exists and '{owner}' did not make it (conflict)");
+    let mut error = Error::new(Kind::Conflict, "conflict", message).about(subject);
+    error.op = format!("add {kind}");
+    error
+        .note(format!("there is: {there}"))
+        .hint(format!("lvsh apply {owner}    takes it over and changes it in place"))
+}

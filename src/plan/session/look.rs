@@ -1,0 +1,100 @@
+//! How a session reads the machine: only what is asked for, and once.
+
+use std::collections::BTreeSet;
+
+use super::{Mode, Session};
+use crate::backend::{Services, Want};
+use crate::error::Result;
+use crate::model::{ServiceKey, State};
+
+impl Session {
+    /// Forgets what was read of this service, so that the next look reads what others did.
+    pub fn refresh(&mut self, key: &ServiceKey) -> Result<()> {
+        if self.mode == Mode::Staged {
+            // The picture of a plan must not move under it.
+            return Ok(());
+        }
+        let want = Want { services: Services::Only(BTreeSet::from([*key])), ..Want::default() };
+        self.forget(key);
+        self.load(&want)
+    }
+
+    fn forget(&mut self, key: &ServiceKey) {
+        for state in [&mut self.actual, &mut self.base, &mut self.view] {
+            state.services.remove(key);
+        }
+        self.observed.services.remove(key);
+        self.observed.servers.retain(|(service, _), _| service != key);
+    }
+
+    /// Reads what is wanted and was not read before.
+    pub(super) fn ensure(&mut self, want: &Want) -> Result<()> {
+        let services = match (&self.read.services, &want.services) {
+            (Services::All, _) | (_, Services::None) => Services::None,
+            (_, Services::All) => Services::All,
+            (Services::None, Services::Only(keys)) => Services::Only(keys.clone()),
+            (Services::Only(old), Services::Only(keys)) => {
+                let new: BTreeSet<_> = keys.difference(old).copied().collect();
+                if new.is_empty() { Services::None } else { Services::Only(new) }
+            }
+        };
+        let missing = Want {
+            services,
+            marks: want.marks && !self.read.marks,
+            vips: want.vips && !self.read.vips,
+            host: want.host && !self.read.host,
+            sysctls: want.sysctls.difference(&self.read.sysctls).cloned().collect(),
+        };
+        if missing == Want::default() { Ok(()) } else { self.load(&missing) }
+    }
+
+    pub(super) fn load(&mut self, want: &Want) -> Result<()> {
+        let seen = self.backend.snapshot(want)?;
+        let (mut news, known) = (seen.state, &self.read.services);
+        // Reading all after some: what was changed since the first look must not be seen old again.
+        if let (Services::All, Services::Only(keys)) = (&want.services, known) {
+            news.services.retain(|key, _| !keys.contains(key));
+        }
+        let base = self.owned.without(&news);
+        merge(&mut self.actual, &news, want);
+        merge(&mut self.base, &base, want);
+        merge(&mut self.view, &base, want);
+        for before in &mut self.rehearsals {
+            // What is only read is no change.
+            merge(&mut before.view, &base, want);
+            merge(&mut before.base, &base, want);
+        }
+        self.observed.services.extend(seen.observed.services);
+        self.observed.servers.extend(seen.observed.servers);
+        self.read.services = match (std::mem::take(&mut self.read.services), &want.services) {
+            (Services::All, _) | (_, Services::All) => Services::All,
+            (old, Services::None) => old,
+            (Services::None, new) => new.clone(),
+            (Services::Only(mut old), Services::Only(new)) => {
+                old.extend(new.iter().copied());
+                Services::Only(old)
+            }
+        };
+        self.read.marks |= want.marks;
+        self.read.vips |= want.vips;
+        self.read.host |= want.host;
+        self.read.sysctls.extend(want.sysctls.iter().cloned());
+        Ok(())
+    }
+}
+
+/// Puts what was read into `into`, and nothing else.
+fn merge(into: &mut State, news: &State, want: &Want) {
+    into.services.extend(news.services.iter().map(|(key, entry)| (*key, entry.clone())));
+    if want.marks {
+        into.marks.clone_from(&news.marks);
+    }
+    if want.vips {
+        into.vips.clone_from(&news.vips);
+    }
+    if want.host {
+        into.timeouts = news.timeouts;
+        into.syncs.clone_from(&news.syncs);
+    }
+    into.sysctls.extend(news.sysctls.iter().map(|(name, value)| (name.clone(), value.clone())));
+}
