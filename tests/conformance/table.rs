@@ -1,7 +1,5 @@
 //! Reads `table.txt` and runs a row on any backend.
 
-#![allow(clippy::unwrap_used, reason = "a table that cannot be read is a failed test")]
-
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

@@ -1,3 +1,5 @@
+//! Changes: every native that makes one, and what it refuses.
+
 use super::*;
 use crate::backend::Want;
 

@@ -1,3 +1,5 @@
+//! Conversion: what is taken, and the words for what is not.
+
 use super::*;
 
 /// The message of a service spec that cannot be.

@@ -1,3 +1,5 @@
+//! Errors: place, excerpt, caret, and what Lua can read of them.
+
 use super::*;
 
 #[test]

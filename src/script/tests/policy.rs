@@ -1,3 +1,5 @@
+//! Policies: declared, by hand, and how they load.
+
 use super::*;
 
 const SEED: &str = include_str!("../../../examples/web.lua");
@@ -181,39 +183,5 @@ fn big_policies() {
         let loaded = load(&text).expect("a policy");
         let desired = loaded.desired.expect("a state");
         assert_eq!(desired.services.values().map(|entry| entry.servers.len()).sum::<usize>(), 2000);
-    }
-}
-
-/// Run with `cargo test --release --lib big_policy_time -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn big_policy_time() {
-    for text in big(1000) {
-        let (_dir, path) = file("big.lua", &text);
-        for _ in 0..5 {
-            let begin = Instant::now();
-            let mut engine = engine();
-            let (session, _) = engine.run(session(Mode::Staged), Job::Eval { code: "1".into() });
-            let made = begin.elapsed();
-            // The same tables without converting them.
-            let only = text.replace("return lvs.policy", "local it =").replace("lvs.policy", "");
-            let begin_lua = Instant::now();
-            let (session, answer) = engine.run(session, Job::Eval { code: only });
-            answer.expect("tables");
-            let lua = begin_lua.elapsed();
-            let made = made + lua;
-            let (session, answer) = engine.run(session, Job::Load(path.clone()));
-            answer.expect("a policy");
-            let loaded = begin.elapsed();
-            let job = Job::Call { method: "start".into(), args: serde_json::Value::Null };
-            let (_, answer) = engine.run(session, job);
-            answer.expect("a start");
-            eprintln!(
-                "{} bytes: lua alone {lua:?}, load {:?}, start {:?}",
-                text.len(),
-                loaded - made,
-                begin.elapsed() - loaded
-            );
-        }
     }
 }

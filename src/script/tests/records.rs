@@ -1,3 +1,5 @@
+//! Records: snapshots that read like tables.
+
 use super::*;
 
 const WEB: &str = "web = lvs.add_service { fwmark = 3, scheduler = 'sh', servers = { { addr = '192.0.2.7' }, { addr = '192.0.2.9', weight = 4 } } } ";

@@ -1,3 +1,5 @@
+//! What a script cannot reach.
+
 use super::*;
 
 #[test]

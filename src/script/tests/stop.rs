@@ -1,3 +1,5 @@
+//! Ending scripts that do not end.
+
 use super::*;
 
 /// Runs code that would not end, sets the flag after a moment; how long it took, and what came of it.

@@ -1,3 +1,5 @@
+//! Attributes of a sync daemon.
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::attributes;

@@ -1,3 +1,5 @@
+//! Attributes of a real server.
+
 use super::{BePort, Nested, UnionAddr, attributes};
 use crate::kernel::ipvs::consts::*;
 

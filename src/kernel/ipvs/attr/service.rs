@@ -1,3 +1,5 @@
+//! Attributes of a virtual service.
+
 use super::{BePort, FlagBits, Nested, UnionAddr, attributes};
 use crate::kernel::ipvs::consts::*;
 

@@ -1,3 +1,5 @@
+//! Attributes of counters and rates.
+
 use super::{Count, Nested, attributes};
 use crate::kernel::ipvs::consts::*;
 

@@ -1,3 +1,5 @@
+//! The outermost attributes, and those of `GET_INFO`.
+
 use super::{Nested, attributes};
 use crate::kernel::ipvs::consts::*;
 

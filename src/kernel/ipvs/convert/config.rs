@@ -1,3 +1,5 @@
+//! Timeouts and information ⇄ attributes.
+
 use super::need;
 use crate::kernel::ipvs::attr::{self, CmdAttr, InfoAttr, Malformed, put};
 use crate::model::Timeouts;

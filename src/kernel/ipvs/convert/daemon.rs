@@ -1,3 +1,5 @@
+//! Sync daemons ⇄ attributes.
+
 use std::net::IpAddr;
 
 use super::{bad, need};

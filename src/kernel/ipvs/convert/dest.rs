@@ -1,3 +1,5 @@
+//! Servers ⇄ attributes.
+
 use super::{address, af_number, bad, family, need, read_stats};
 use crate::kernel::ipvs::attr::{self, BePort, DestAttr, Malformed, Nested, UnionAddr, put};
 use crate::model::{Family, Forwarding, Port, Server, ServerKey, ServerLive, Tunnel, TunnelKind, Weight};

@@ -1,3 +1,5 @@
+//! Services ⇄ attributes.
+
 use std::net::Ipv4Addr;
 
 use super::{address, af_number, bad, family, need, read_stats};

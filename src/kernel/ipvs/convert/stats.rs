@@ -1,3 +1,5 @@
+//! Counters ⇄ attributes.
+
 use crate::kernel::ipvs::attr::{self, Count, Malformed, Nested, StatsAttr, put};
 use crate::model::Stats;
 
