@@ -206,9 +206,13 @@ pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -
         3..=5 => 2,
         _ => 3,
     };
+    // An abbreviation, or a word spelled out: dev for device.
+    let starts = |word: &str| {
+        word.len() >= 3 && typed.len() >= 3 && (typed.starts_with(word) || word.starts_with(typed))
+    };
     known
         .into_iter()
-        .map(|word| (edit_distance(typed, word), word))
+        .map(|word| (if starts(word) { 1 } else { edit_distance(typed, word) }, word))
         .filter(|(distance, word)| *distance <= limit && *distance < word.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
@@ -247,6 +251,7 @@ mod tests {
         assert_eq!(did_you_mean("wieght", known), Some("weight"));
         assert_eq!(did_you_mean("adr", known), Some("addr"));
         assert_eq!(did_you_mean("colour", known), None);
+        assert_eq!(did_you_mean("device", ["addr", "dev"]), Some("dev"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::error::{Error, Kind, did_you_mean, errno_name};
-use crate::model::{Scheduler, Service};
+use crate::model::{Scheduler, Service, SysctlName};
 
 /// The error for a step that the kernel answered with `errno`.
 ///
@@ -46,7 +46,12 @@ fn explain(step: &Step, errno: i32) -> (String, Option<String>) {
         }
         (libc::ESRCH, _) => plain("it does not exist"),
         (libc::ENOENT, AddService { service, .. } | SetService { to: service, .. }) => no_module(service),
-        (libc::ENOENT | libc::EROFS, SetSysctl { .. }) => plain("this kernel has no such sysctl"),
+        (libc::ENOENT | libc::EROFS, SetSysctl { name, .. }) => {
+            let short = name.name().strip_prefix(SysctlName::VS);
+            let near = short.and_then(|short| did_you_mean(short, SysctlName::KNOWN_VS));
+            let hint = near.map(|near| format!("did you mean '{near}'?"));
+            ("this kernel has no such sysctl".to_string(), hint)
+        }
         (libc::ENOENT | libc::EADDRNOTAVAIL, _) => plain("it does not exist"),
         (libc::ERANGE, AddServer { .. } | SetServer { .. }) => {
             with("weight or thresholds out of range", "weight is 0..2147483647, and lower is at most upper")

@@ -32,6 +32,8 @@ pub(super) struct Host {
     pub warnings: RefCell<Vec<String>>,
     /// End of loading.
     pub deadline: Cell<Option<Instant>>,
+    /// The stop as the hook met it first, with the place where Lua was.
+    pub stopped: RefCell<Option<Error>>,
     /// Whether globals may be made: in `eval` and the REPL.
     pub loose: Cell<bool>,
 }
@@ -49,14 +51,17 @@ impl Host {
             status: RefCell::default(),
             warnings: RefCell::default(),
             deadline: Cell::new(None),
+            stopped: RefCell::default(),
             loose: Cell::new(false),
         }
     }
 
     /// Works with the session. No Lua may run within `work`: the session is locked.
     pub fn with<T>(&self, work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
-        if let Some(kind) = self.cancel.reason() {
-            return Err(self.cancel.error(kind));
+        if self.cancel.reason().is_some()
+            && let Some(stop) = self.stop()
+        {
+            return Err(stop);
         }
         // A panic elsewhere must not keep the session from being rolled back.
         let mut guard = self.session.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,6 +73,9 @@ impl Host {
 
     /// Why Lua has to stop now, if it has to.
     pub fn stop(&self) -> Option<Error> {
+        if let Some(stop) = &*self.stopped.borrow() {
+            return Some(stop.clone());
+        }
         if let Some(kind) = self.cancel.reason() {
             return Some(self.cancel.error(kind));
         }

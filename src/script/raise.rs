@@ -165,13 +165,7 @@ pub(super) fn caught(lua: &Lua, host: &Host, value: &Value) -> Error {
     }
     let frames = frames(lua, 4);
     if let Some(stop) = host.stop() {
-        return match frames.first() {
-            Some(frame) => {
-                let origin = frame.origin();
-                stop.note(format!("it was at {origin}"))
-            }
-            None => stop,
-        };
+        return placed(host, stop, &frames, None, "");
     }
     let error = match value {
         Value::String(text) => of_text(host, &text.to_string_lossy(), &frames),
@@ -253,7 +247,13 @@ fn quoted(message: &str) -> Option<&str> {
 }
 
 /// Gives an error the innermost place, with the caret under `word` or the whole line.
-fn placed(host: &Host, mut error: Error, frames: &[Frame], spot: Option<Spot>, word: &str) -> Error {
+pub(super) fn placed(
+    host: &Host,
+    mut error: Error,
+    frames: &[Frame],
+    spot: Option<Spot>,
+    word: &str,
+) -> Error {
     let Some(frame) = frames.first() else { return error };
     if error.origin.is_some() {
         return error;

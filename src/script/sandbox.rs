@@ -182,6 +182,8 @@ pub(super) fn strict(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
             fault.label = format!("did you mean '{near}'?");
             text = format!("{text}  did you mean '{near}'?");
             fault.error.message = text;
+        } else {
+            fault.error.hint = Some(format!("a name is made with local {name} = …, or belongs to lvs"));
         }
         Err(fault.under(&name))
     })?;

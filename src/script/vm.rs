@@ -11,7 +11,7 @@ use super::api;
 use super::engine::{Answer, Job, Limits, Loaded};
 use super::host::{Host, LOAD_LIMIT, load_timeout};
 use super::natives::{Rehearsals, check_name, declared_of};
-use super::raise::{Raised, caught, out_of_memory, syntax};
+use super::raise::{Raised, caught, frames, out_of_memory, placed, syntax};
 use super::records::Records;
 use super::sandbox::{furnish, libraries, strict};
 use super::shown::shown;
@@ -53,6 +53,7 @@ impl Vm {
         self.host.warnings.take();
         self.host.loose.set(false);
         self.host.entry.take();
+        self.host.stopped.take();
         let done = match job {
             Job::Load(path) => self.load(&path),
             Job::Call { method, args } => self.call(&method, &args),
@@ -311,8 +312,11 @@ fn guard(lua: &Lua, host: &Rc<Host>, every: u32) -> mlua::Result<()> {
     lua.set_global_hook(HookTriggers::new().every_nth_instruction(every), move |lua, _| {
         let Some(stop) = host.stop() else { return Ok(VmState::Continue) };
         if every > 1 {
+            // Where it was is known only here: from now on every handler is stopped as well.
+            let frames = frames(lua, 1);
+            host.stopped.replace(Some(placed(&host, stop, &frames, None, "")));
             guard(lua, &host, 1)?;
         }
-        Err(mlua::Error::external(stop))
+        Err(mlua::Error::external(host.stop().unwrap_or_else(load_timeout)))
     })
 }
