@@ -11,7 +11,6 @@ use super::done::Done;
 use super::machine::Machine;
 use super::policy::spell;
 use super::stage::{Open, Past, Policy, advise, drift, left, load, past, stage_start};
-use super::store::part;
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Kind, Result};
 use crate::model::State;
@@ -58,7 +57,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
         sysctls: owned.sysctls.keys().cloned().collect(),
     };
     let seen = context.backend(true)?.snapshot(&want)?;
-    let mine = part(&seen.state, owned);
+    let mine = owned.part_of(&seen.state);
     let changed = diff(&left(saved, &mine), &mine);
     let words = drift(Some(saved), &seen.state);
     let lines: Vec<String> = changed.iter().map(|step| format!("{}  by others", step_text(step))).collect();

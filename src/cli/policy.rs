@@ -7,7 +7,6 @@ use super::done::Done;
 use super::handover::hand_over;
 use super::journal;
 use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
-use super::store::part;
 use crate::backend::Backend;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
@@ -147,7 +146,7 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
         Goal::Start { adopt } => {
             let now = clock::since_boot().as_secs_f64();
             let started = past.saved.as_ref().map_or(now, |saved| saved.started);
-            let made = part(session.view(), owned);
+            let made = owned.part_of(session.view());
             let known = past.saved.as_ref();
             let same = known.is_some_and(|saved| saved.owned == *owned && saved.made == made);
             if !same || !plan.is_empty() {
@@ -172,18 +171,18 @@ pub fn report(
 ) -> Done {
     let name = &target.name;
     let started = past.saved.is_some() || past.interrupted;
-    let title = target.title();
-    let mine = (context.common.verbose && goal != Goal::Stop).then(|| staged.mine());
-    let before = before(staged);
-    let view = PlanView {
-        title: &title,
-        plan: &staged.plan,
-        actual: &before,
-        mine: mine.as_ref(),
-        drift: &staged.drift,
-    };
-    let (tree, counts) = plan_text(&view, context.style());
     let none = staged.plan.is_empty();
+    // Nobody reads the tree of a quiet run; on a big director it is most of the work.
+    let mine = (context.common.verbose && goal != Goal::Stop).then(|| staged.mine());
+    let (tree, counts) = match context.common.quiet && !context.common.json {
+        true => Default::default(),
+        false => {
+            let (title, before) = (target.title(), before(staged));
+            let (plan, drift) = (&staged.plan, &staged.drift);
+            let view = PlanView { title: &title, plan, actual: &before, mine: mine.as_ref(), drift };
+            plan_text(&view, context.style())
+        }
+    };
     let last = match (goal, none, dry) {
         (Goal::Stop, true, _) if !started => format!("{name} is not started; nothing to do"),
         (Goal::Stop, true, _) => format!("{name}: what it owned is gone already; nothing to do"),
@@ -204,6 +203,10 @@ pub fn report(
         Goal::Stop => "stopped",
         Goal::Start { .. } => "started",
     };
+    let code = if dry && !none { 4 } else { 0 };
+    if !context.common.json {
+        return Done::text(text).code(context, code);
+    }
     let done = Done::text(text)
         .with("policy", name.clone())
         .with("path", target.path.display().to_string())
@@ -212,7 +215,6 @@ pub fn report(
         .with("counts", counts_value(&counts))
         .with("drift", staged.drift.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>());
     let done = if dry { done } else { done.with("status", status) };
-    let code = if dry && !none { 4 } else { 0 };
     done.code(context, code)
 }
 

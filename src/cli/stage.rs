@@ -9,12 +9,12 @@ use super::clock;
 use super::context::Context;
 use super::find;
 use super::journal::{self, FileJournal};
-use super::store::{Saved, Store, part};
+use super::store::{Saved, Store};
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Error, Kind, Result};
 use crate::model::{State, SysctlName, VipKey};
 use crate::plan::{
-    EXPIRE_QUIESCENT, Journal, Mode, NoJournal, Owned, Plan, Session, Step, diff, lint, lint_plan,
+    EXPIRE_QUIESCENT, Journal, Mode, NoJournal, Owned, Plan, Session, Step, Thing, diff, lint, lint_plan,
 };
 use crate::script::{Engine, Job, Loaded};
 use crate::view::{drift_words, sign};
@@ -125,14 +125,14 @@ pub struct Staged {
     pub plan: Plan,
     /// What the policy will own.
     pub owned: Owned,
-    /// What differs from what was left, by kind and subject of the step that repairs it.
-    pub drift: BTreeMap<String, String>,
+    /// What differs from what was left.
+    pub drift: BTreeMap<Thing, String>,
 }
 
 impl Staged {
     /// The part of the machine that is the policy's when the plan is sent.
     pub fn mine(&self) -> State {
-        part(self.session.view(), &self.owned)
+        self.owned.part_of(self.session.view())
     }
 }
 
@@ -189,7 +189,9 @@ pub fn stage_start(
     session.see_owned()?;
     let owned = session.owned_after();
     let plan = session.plan();
-    let drift = drift(past.saved.as_ref(), session.actual());
+    // Only what has to be mended can have drifted.
+    let saved = past.saved.as_ref().filter(|_| !plan.is_empty());
+    let drift = drift(saved, session.actual());
     Ok(Staged { session, plan, owned, drift })
 }
 
@@ -257,14 +259,11 @@ pub fn left(saved: &Saved, now: &State) -> State {
 }
 
 /// What the kernel lost or changed since the policy was started.
-pub fn drift(saved: Option<&Saved>, actual: &State) -> BTreeMap<String, String> {
+pub fn drift(saved: Option<&Saved>, actual: &State) -> BTreeMap<Thing, String> {
     let Some(saved) = saved else { return BTreeMap::new() };
-    let now = part(actual, &saved.owned);
+    let now = saved.owned.part_of(actual);
     let steps = diff(&now, &left(saved, &now));
-    steps
-        .iter()
-        .map(|step| (format!("{} {}", step.kind(), step.subject()), drift_words(sign(step)).to_string()))
-        .collect()
+    steps.iter().map(|step| (step.thing(), drift_words(sign(step)).to_string())).collect()
 }
 
 /// Says what lint knows of what a policy will have.

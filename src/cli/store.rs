@@ -113,7 +113,7 @@ impl Store {
             owned,
             made,
         };
-        let text = serde_json::to_string_pretty(&saved).map_err(|error| {
+        let text = serde_json::to_string(&saved).map_err(|error| {
             Error::new(Kind::Io, "state", format!("cannot write state of {name}: {error}"))
         })?;
         self.prepare()?;
@@ -152,22 +152,6 @@ impl Store {
 
 fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or_default()
-}
-
-/// The part of a state that is owned.
-pub fn part(state: &State, owned: &Owned) -> State {
-    let mut out = State { timeouts: state.timeouts, ..State::default() };
-    let services = state.services.iter().filter(|(key, _)| owned.services.contains_key(key));
-    out.services = services.map(|(key, entry)| (*key, entry.clone())).collect();
-    let marks = state.marks.iter().filter(|(key, _)| owned.marks.contains_key(key));
-    out.marks = marks.map(|(key, entry)| (key.clone(), entry.clone())).collect();
-    let vips = state.vips.iter().filter(|(key, _)| owned.vips.contains_key(key));
-    out.vips = vips.map(|(key, vip)| (key.clone(), *vip)).collect();
-    let sysctls = state.sysctls.iter().filter(|(name, _)| owned.sysctls.contains_key(name));
-    out.sysctls = sysctls.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let syncs = state.syncs.iter().filter(|(role, _)| owned.syncs.contains_key(role));
-    out.syncs = syncs.map(|(role, daemon)| (*role, daemon.clone())).collect();
-    out
 }
 
 /// A folder for root's eyes, with its parents.

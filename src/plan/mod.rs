@@ -24,7 +24,7 @@ pub use owned::Owned;
 pub use refusal::refusal;
 pub use rules::{World, advance};
 pub use session::{Declared, Mode, Savepoint, Session};
-pub use step::Step;
+pub use step::{Step, Thing};
 
 use serde::{Deserialize, Serialize};
 

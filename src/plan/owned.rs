@@ -68,16 +68,15 @@ impl Owned {
         out
     }
 
-    /// The policy's own part of a state, for looking at it alone.
+    /// The policy's own part of a state, for looking at it alone. Timeouts have no owner: they are all there.
     pub fn part_of(&self, state: &State) -> State {
-        let services = state.services.iter().filter(|(key, _)| self.services.contains_key(key));
-        let marks = state.marks.iter().filter(|(selector, _)| self.marks.contains_key(selector));
-        let vips = state.vips.iter().filter(|(key, _)| self.vips.contains_key(key));
         State {
-            services: services.map(|(key, entry)| (*key, entry.clone())).collect(),
-            marks: marks.map(|(selector, entry)| (selector.clone(), entry.clone())).collect(),
-            vips: vips.map(|(key, vip)| (key.clone(), *vip)).collect(),
-            ..State::default()
+            services: shared(&state.services, &self.services),
+            marks: shared(&state.marks, &self.marks),
+            vips: shared(&state.vips, &self.vips),
+            sysctls: shared(&state.sysctls, &self.sysctls),
+            timeouts: state.timeouts,
+            syncs: shared(&state.syncs, &self.syncs),
         }
     }
 
@@ -108,6 +107,12 @@ impl Owned {
             }
         }
     }
+}
+
+/// What of `all` is named in `some`.
+fn shared<K: Ord + Clone, V: Clone, W>(all: &BTreeMap<K, V>, some: &BTreeMap<K, W>) -> BTreeMap<K, V> {
+    let named = all.iter().filter(|(key, _)| some.contains_key(key));
+    named.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn changed<K: Ord + Clone, V: Clone + PartialEq>(

@@ -1,6 +1,7 @@
 //! The vocabulary of change. A plan is made of these, every backend obeys them, every printer spells them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +91,50 @@ pub enum Step {
     },
 }
 
+/// What a step is done to: the key of one thing, without formatting anything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Thing {
+    Service(ServiceKey),
+    Server(ServiceKey, ServerKey),
+    Mark(MarkSelector),
+    Vip(VipKey),
+    Sysctl(SysctlName),
+    Timeouts,
+    Sync(SyncRole),
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Thing::Service(key) => write!(out, "service {key}"),
+            Thing::Server(service, key) => write!(out, "server {service} {key}"),
+            Thing::Mark(selector) => write!(out, "mark for {selector}"),
+            Thing::Vip(key) => write!(out, "vip {key}"),
+            Thing::Sysctl(name) => write!(out, "sysctl {name}"),
+            Thing::Timeouts => out.write_str("timeouts"),
+            Thing::Sync(role) => write!(out, "sync {role}"),
+        }
+    }
+}
+
 impl Step {
+    pub fn thing(&self) -> Thing {
+        use Step::*;
+        match self {
+            AddService { key, .. } | SetService { key, .. } | DelService { key, .. } => Thing::Service(*key),
+            AddServer { service, key, .. }
+            | SetServer { service, key, .. }
+            | DelServer { service, key, .. } => Thing::Server(*service, *key),
+            AddMark { selector, .. } | SetMark { selector, .. } | DelMark { selector, .. } => {
+                Thing::Mark(selector.clone())
+            }
+            AddVip { key, .. } | SetVip { key, .. } | DelVip { key, .. } => Thing::Vip(key.clone()),
+            SetSysctl { name, .. } => Thing::Sysctl(name.clone()),
+            SetTimeouts { .. } => Thing::Timeouts,
+            StartSync { role, .. } | StopSync { role, .. } => Thing::Sync(*role),
+        }
+    }
+
     /// The steps that bring back what was, in the order they must be taken.
     pub fn inverse(&self) -> Vec<Step> {
         use Step::*;

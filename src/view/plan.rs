@@ -8,7 +8,7 @@ use super::lines::{Counts, Line, render};
 use super::marks::group;
 use super::step::{head, sign, words};
 use crate::model::{Fwmark, Server, ServerKey, ServiceEntry, ServiceKey, State, Weight};
-use crate::plan::{Action, Plan, Step, buckets_moved};
+use crate::plan::{Action, Plan, Step, Thing, buckets_moved};
 
 /// What is shown.
 pub struct PlanView<'a> {
@@ -19,8 +19,8 @@ pub struct PlanView<'a> {
     pub actual: &'a State,
     /// The part of the machine that the policy has or will have; printed with `=` where nothing changes.
     pub mine: Option<&'a State>,
-    /// What the kernel lost or changed since the policy was started: kind and subject of a step, and how to say it.
-    pub drift: &'a BTreeMap<String, String>,
+    /// What the kernel lost or changed since the policy was started, and how to say it.
+    pub drift: &'a BTreeMap<Thing, String>,
 }
 
 /// The tree without its closing line, and what it counts.
@@ -59,7 +59,7 @@ impl Tree<'_> {
     }
 
     fn drift(&self, step: &Step) -> Option<String> {
-        self.view.drift.get(&format!("{} {}", step.kind(), step.subject())).cloned()
+        self.view.drift.get(&step.thing()).cloned()
     }
 
     /// Sign and note of a step, counted.
@@ -75,15 +75,19 @@ impl Tree<'_> {
         let view = self.view;
         let mut keys: BTreeSet<ServiceKey> = view.plan.steps().filter_map(Step::service).copied().collect();
         keys.extend(view.mine.iter().flat_map(|mine| mine.services.keys().copied()));
+        let mut actions: BTreeMap<ServiceKey, Vec<&Action>> = BTreeMap::new();
+        for action in &view.plan.actions {
+            if let Some(key) = action.step.service() {
+                actions.entry(*key).or_default().push(action);
+            }
+        }
         for key in keys {
-            self.service(&key);
+            self.service(&key, &actions.remove(&key).unwrap_or_default());
         }
     }
 
-    fn service(&mut self, key: &ServiceKey) {
+    fn service(&mut self, key: &ServiceKey, actions: &[&Action]) {
         let view = self.view;
-        let actions: Vec<&Action> =
-            view.plan.actions.iter().filter(|action| action.step.service() == Some(key)).collect();
         let own = actions.iter().find(|action| action.step.kind() == "service");
         let (sign, words, note) = match own {
             Some(action) => {
@@ -109,7 +113,7 @@ impl Tree<'_> {
             }
         }
         let mut rows: BTreeMap<ServerKey, (char, String, String)> = BTreeMap::new();
-        for action in &actions {
+        for action in actions {
             let (id, words) = match &action.step {
                 Step::AddServer { key, server, .. } | Step::DelServer { key, server, .. } => {
                     (*key, server.to_string())
@@ -129,7 +133,7 @@ impl Tree<'_> {
         for (id, (sign, words, note)) in rows {
             self.push(sign, 1, id.to_string(), words, note);
         }
-        self.moved(key, &actions);
+        self.moved(key, actions);
     }
 
     fn moved(&mut self, key: &ServiceKey, actions: &[&Action]) {
@@ -169,7 +173,7 @@ impl Tree<'_> {
                     Step::SetMark { selector, to, .. } => (selector, to.mark),
                     _ => return None,
                 };
-                let drift = view.drift.contains_key(&format!("{} {}", step.kind(), step.subject()));
+                let drift = view.drift.contains_key(&step.thing());
                 (sign(step) == wanted && drift == drifted).then_some((selector, mark))
             })
         };

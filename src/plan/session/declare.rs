@@ -9,7 +9,7 @@ use crate::model::{
     Fwmark, IfName, MarkEntry, MarkSelector, ServiceEntry, ServiceKey, State, SyncDaemon, SyncRole,
     SysctlName, Timeouts, Vip, VipKey,
 };
-use crate::plan::{Step, diff, refusal};
+use crate::plan::{Step, Thing, diff, refusal};
 
 /// What a policy says shall exist; everything it does not name is left alone.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,8 +23,8 @@ pub struct Declared {
     pub syncs: BTreeMap<SyncRole, SyncDaemon>,
     /// Devices that sync daemons and addresses are on, for completion and messages.
     pub devices: BTreeSet<IfName>,
-    /// Where each thing was said, by [`Step::kind`] and [`Step::subject`] joined with a space.
-    pub origins: BTreeMap<String, Origin>,
+    /// Where each thing was said.
+    pub origins: BTreeMap<Thing, Origin>,
 }
 
 impl Session {
@@ -51,14 +51,14 @@ impl Session {
     }
 
     fn place(&mut self, next: &mut State, wanted: &Declared, owner: &str, adopt: bool) -> Result<()> {
-        let origin = |kind: &str, subject: &str| wanted.origins.get(&format!("{kind} {subject}"));
+        let origin = |thing: Thing| wanted.origins.get(&thing);
         for (key, entry) in &wanted.services {
             if let Some(there) = next.services.get(key) {
                 let name = key.to_string();
                 if !adopt {
                     return Err(in_the_way("service", &name, &there.service.to_string(), owner)
                         .note(format!("it has {} servers", there.servers.len()))
-                        .at(origin("service", &name)));
+                        .at(origin(Thing::Service(*key))));
                 }
                 self.warnings.push(format!("service {key} was here before: taken over, stop removes it"));
                 // What is taken over is ours from here on: stop does not put it back.
@@ -74,7 +74,9 @@ impl Session {
             {
                 let what = format!("mark {} of policy '{}'", there.mark, there.owner);
                 let subject = format!("{mark} for {selector}");
-                return Err(in_the_way("mark", &subject, &what, owner).at(origin("mark", &subject)));
+                return Err(
+                    in_the_way("mark", &subject, &what, owner).at(origin(Thing::Mark(selector.clone())))
+                );
             }
             self.base.marks.remove(selector);
             next.marks.insert(selector.clone(), entry);
@@ -84,7 +86,7 @@ impl Session {
                 let name = key.to_string();
                 if !adopt && !there.is_ours() {
                     return Err(in_the_way("address", &name, "an address that lvsh did not add", owner)
-                        .at(origin("vip", &name)));
+                        .at(origin(Thing::Vip(key.clone()))));
                 }
                 self.base.vips.remove(key);
             }
@@ -94,7 +96,7 @@ impl Session {
             let Some(now) = next.sysctls.get_mut(name) else {
                 let from = String::new();
                 let step = Step::SetSysctl { name: name.clone(), from, to: value.clone() };
-                return Err(refusal(&step, libc::ENOENT).at(origin("sysctl", name.name())));
+                return Err(refusal(&step, libc::ENOENT).at(origin(Thing::Sysctl(name.clone()))));
             };
             now.clone_from(value);
         }

@@ -8,7 +8,7 @@ pub use declare::Declared;
 use std::collections::BTreeMap;
 
 use super::execute::roll_back;
-use super::{Action, Journal, Owned, Plan, Report, Step, World, advance, diff, execute, refusal};
+use super::{Action, Journal, Owned, Plan, Report, Step, Thing, World, advance, diff, execute, refusal};
 use crate::backend::{Backend, Capabilities, Services, Want};
 use crate::error::{Error, Kind, Origin, Result};
 use crate::model::{Observed, State};
@@ -40,7 +40,7 @@ pub struct Session {
     /// What the script sees.
     view: State,
     read: Want,
-    origins: BTreeMap<String, Origin>,
+    origins: BTreeMap<Thing, Origin>,
     /// What was sent at once, in order; for taking back.
     sent: Vec<Action>,
     /// Why effects are refused just now, if they are.
@@ -163,7 +163,7 @@ impl Session {
                 return Err(refusal(&action.step, errno).at(action.origin.as_ref()));
             }
             if let Some(origin) = &action.origin {
-                self.origins.insert(name_of(&action.step), origin.clone());
+                self.origins.insert(action.step.thing(), origin.clone());
             }
         }
         Ok(())
@@ -239,8 +239,9 @@ impl Session {
     }
 
     fn with_origin(&self, step: Step) -> Action {
-        let of_service = || self.origins.get(&format!("service {}", step.service()?));
-        let origin = self.origins.get(&name_of(&step)).or_else(of_service).cloned();
+        let of_service = || self.origins.get(&Thing::Service(*step.service()?));
+        let own = if self.origins.is_empty() { None } else { self.origins.get(&step.thing()) };
+        let origin = own.or_else(of_service).cloned();
         Action { step, origin, reason: None }
     }
 
@@ -307,7 +308,7 @@ struct Rehearsal {
     mode: Mode,
     view: State,
     base: State,
-    origins: BTreeMap<String, Origin>,
+    origins: BTreeMap<Thing, Origin>,
     warnings: usize,
 }
 
@@ -322,10 +323,6 @@ impl Journal for Kept<'_> {
     fn end(&mut self) -> Result<()> {
         Ok(())
     }
-}
-
-fn name_of(step: &Step) -> String {
-    format!("{} {}", step.kind(), step.subject())
 }
 
 fn want_of(owned: &Owned) -> Want {

@@ -7,14 +7,14 @@ use super::super::fault::{Checked, Fault};
 use super::{marks, service, sync, sysctl_value, timeouts, vip};
 use crate::error::Origin;
 use crate::model::SysctlName;
-use crate::plan::{Declared, Step};
+use crate::plan::{Declared, Thing};
 
 /// Builds it. `place` gives the file and line of `field` or of `field[index]`, where it is known.
 pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) -> Checked<Declared> {
     let mut out = Declared::default();
-    let mut note = |out: &mut Declared, field: &str, index: usize, name: &dyn Fn() -> String| {
+    let mut note = |out: &mut Declared, field: &str, index: usize, thing: &dyn Fn() -> Thing| {
         if let Some(origin) = place(field, index) {
-            out.origins.insert(name(), origin);
+            out.origins.insert(thing(), origin);
         }
     };
     for (at, row) in rows(row, "service") {
@@ -24,7 +24,7 @@ pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) 
             Entry::Vacant(place) => place.insert(entry),
             Entry::Occupied(_) => return Err(here(Fault::bad(format!("service {key} is declared twice")))),
         };
-        note(&mut out, "service", at, &|| format!("service {key}"));
+        note(&mut out, "service", at, &|| Thing::Service(key));
     }
     for (at, row) in rows(row, "mark") {
         let here = |fault: Box<Fault>| inside(fault, row.1, "mark", at);
@@ -34,7 +34,7 @@ pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) 
             if let Some(other) = out.marks.insert(selector.clone(), mark) {
                 return Err(here(Fault::bad(format!("{selector} is marked twice: {other} and {mark}"))));
             }
-            note(&mut out, "mark", at, &|| format!("mark {mark} for {selector}"));
+            note(&mut out, "mark", at, &|| Thing::Mark(selector.clone()));
         }
     }
     for (at, row) in rows(row, "vip") {
@@ -44,28 +44,27 @@ pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) 
             return Err(here(Fault::bad(format!("vip {key} is declared twice"))));
         }
         out.devices.insert(key.dev.clone());
-        note(&mut out, "vip", at, &|| format!("vip {key}"));
+        note(&mut out, "vip", at, &|| Thing::Vip(key.clone()));
     }
     if let Val::Map(pairs) = row.get("sysctls") {
         for (name, value) in pairs {
             let full = SysctlName::new(name).map_err(|why| Fault::bad(why).under(name).under("sysctls"))?;
             out.sysctls.insert(full.clone(), sysctl_value(value));
-            note(&mut out, "sysctls", 1, &|| format!("sysctl {full}"));
+            note(&mut out, "sysctls", 1, &|| Thing::Sysctl(full.clone()));
         }
     }
     if let Some(row) = row.row("timeouts") {
         out.timeouts = Some(timeouts(row));
-        note(&mut out, "timeouts", 1, &|| "timeouts".to_string());
+        note(&mut out, "timeouts", 1, &|| Thing::Timeouts);
     }
     for (at, row) in rows(row, "sync") {
         let here = |fault: Box<Fault>| inside(fault, row.1, "sync", at);
         let (role, daemon) = sync(row.0).map_err(here)?;
         out.devices.insert(daemon.dev.clone());
-        let step = Step::StartSync { role, daemon: daemon.clone() };
         if out.syncs.insert(role, daemon).is_some() {
             return Err(here(Fault::bad(format!("sync {role} is declared twice"))));
         }
-        note(&mut out, "sync", at, &|| format!("{} {}", step.kind(), step.subject()));
+        note(&mut out, "sync", at, &|| Thing::Sync(role));
     }
     Ok(out)
 }
