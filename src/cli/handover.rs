@@ -8,9 +8,9 @@ use crate::plan::Owned;
 /// Takes what `name` owns now out of the state of every other policy. Called under the lock of `name`, after its
 /// changes were verified; a state that cannot be changed is warned of, because the machine is right already.
 pub fn hand_over(context: &Context, store: &Store, name: &str, owned: &Owned) {
-    for (other, saved) in store.all() {
+    for (other, saved) in store.others(name) {
         let taken = overlap(&saved, owned);
-        if other == name || taken.is_empty() {
+        if taken.is_empty() {
             continue;
         }
         let what = taken.join(", ");

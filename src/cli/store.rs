@@ -132,9 +132,16 @@ impl Store {
 
     /// All started policies of this boot, by name.
     pub fn all(&self) -> BTreeMap<String, Saved> {
+        self.others("")
+    }
+
+    /// All started policies but one. That one's file, which may be large, is not read.
+    pub fn others(&self, name: &str) -> BTreeMap<String, Saved> {
+        let own = self.file(name, "json");
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let files =
-            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "json"));
+        let files = entries
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|e| e == "json") && *path != own);
         let saved = files.filter_map(|path| serde_json::from_slice::<Saved>(&fs::read(path).ok()?).ok());
         saved
             .filter(|saved| saved.boot_id == self.boot_id)

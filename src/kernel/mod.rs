@@ -16,6 +16,8 @@ pub mod nft;
 pub mod route;
 pub mod sysctl;
 
+use std::sync::Arc;
+
 use crate::backend::{Backend, Capabilities, Outcome, Services, Want};
 use crate::error::Result;
 use crate::model::Snapshot;
@@ -99,7 +101,9 @@ impl Backend for Kernel {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
         let mut seen = Snapshot::default();
         if want.services != Services::None {
-            (seen.state.services, seen.observed) = self.ipvs()?.services(&want.services)?;
+            let (services, observed) = self.ipvs()?.services(&want.services)?;
+            seen.state.services = services.into_iter().map(|(key, entry)| (key, Arc::new(entry))).collect();
+            seen.observed = observed;
         }
         if want.host {
             seen.state.timeouts = self.ipvs()?.timeouts()?;

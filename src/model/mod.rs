@@ -22,6 +22,7 @@ pub use stats::{ServerLive, Stats};
 pub use sync::{SyncDaemon, SyncRole};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +47,9 @@ pub struct MarkEntry {
 /// Everything is sorted by its key, so that two equal machines print and compare equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
+    /// Shared between the pictures of a run: what did not change is not copied, and compares equal at a glance.
     #[serde(with = "pairs")]
-    pub services: BTreeMap<ServiceKey, ServiceEntry>,
+    pub services: BTreeMap<ServiceKey, Arc<ServiceEntry>>,
     #[serde(with = "pairs")]
     pub marks: BTreeMap<MarkSelector, MarkEntry>,
     #[serde(with = "pairs")]
@@ -77,7 +79,7 @@ pub struct Snapshot {
 impl State {
     /// The service and its servers, if it exists.
     pub fn service(&self, key: &ServiceKey) -> Option<&ServiceEntry> {
-        self.services.get(key)
+        self.services.get(key).map(Arc::as_ref)
     }
 
     /// One server of one service, if both exist.

@@ -171,14 +171,25 @@ pub struct Tunnel {
 
 /// The configuration of one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Server {
+    #[serde(skip_serializing_if = "is_default")]
     pub method: Forwarding,
+    #[serde(skip_serializing_if = "is_default")]
     pub weight: Weight,
     /// Above this many connections (active and inactive) no new one is sent; 0 is no limit.
+    #[serde(skip_serializing_if = "is_default")]
     pub upper: u32,
     /// Below this many it is used again; at most `upper`.
+    #[serde(skip_serializing_if = "is_default")]
     pub lower: u32,
+    #[serde(skip_serializing_if = "is_default")]
     pub tunnel: Tunnel,
+}
+
+/// What is as usual need not be written: state files of big directors are mostly servers.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// `dr weight 1`, with thresholds and tunnel only when they are set.

@@ -1,6 +1,7 @@
 //! The steps from one state to another.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Step, sort};
 use crate::model::{ServiceEntry, ServiceKey, State};
@@ -53,11 +54,11 @@ pub fn diff(current: &State, desired: &State) -> Vec<Step> {
     steps
 }
 
-fn services(key: ServiceKey, change: Change<'_, ServiceEntry>, steps: &mut Vec<Step>) {
+fn services(key: ServiceKey, change: Change<'_, Arc<ServiceEntry>>, steps: &mut Vec<Step>) {
     let none = BTreeMap::new();
     let (old, new) = match change {
         Change::Del(entry) => {
-            steps.push(Step::DelService { key, entry: entry.clone() });
+            steps.push(Step::DelService { key, entry: ServiceEntry::clone(entry) });
             return;
         }
         Change::Add(entry) => {

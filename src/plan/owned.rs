@@ -1,6 +1,7 @@
 //! What a policy owns, and what was there before it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ use crate::model::{
 #[serde(default)]
 pub struct Owned {
     #[serde(with = "crate::model::pairs")]
-    pub services: BTreeMap<ServiceKey, Option<ServiceEntry>>,
+    pub services: BTreeMap<ServiceKey, Option<Arc<ServiceEntry>>>,
     #[serde(with = "crate::model::pairs")]
     pub marks: BTreeMap<MarkSelector, Option<MarkEntry>>,
     #[serde(with = "crate::model::pairs")]

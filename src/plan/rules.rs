@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::Step;
 use crate::model::{
@@ -29,12 +30,12 @@ pub fn advance(state: &mut State, step: &Step, world: &World) -> Result<(), i32>
             refuse(state.services.contains_key(key), libc::EEXIST)?;
             check_service(key, service, world)?;
             let entry = ServiceEntry { service: service.clone(), servers: Default::default() };
-            state.services.insert(*key, entry);
+            state.services.insert(*key, Arc::new(entry));
         }
         SetService { key, to, .. } => {
             let entry = state.services.get_mut(key).ok_or(libc::ESRCH)?;
             check_service(key, to, world)?;
-            entry.service = to.clone();
+            Arc::make_mut(entry).service = to.clone();
         }
         DelService { key, .. } => {
             state.services.remove(key).ok_or(libc::ESRCH)?;
@@ -45,17 +46,19 @@ pub fn advance(state: &mut State, step: &Step, world: &World) -> Result<(), i32>
             check_server(service, key, server, syncing)?;
             refuse(entry.servers.contains_key(key), libc::EEXIST)?;
             refuse(!can_be_server(key.addr), libc::EINVAL)?;
-            entry.servers.insert(*key, *server);
+            Arc::make_mut(entry).servers.insert(*key, *server);
         }
         SetServer { service, key, to, .. } => {
             let syncing = !state.syncs.is_empty();
             let entry = state.services.get_mut(service).ok_or(libc::ESRCH)?;
             check_server(service, key, to, syncing)?;
-            *entry.servers.get_mut(key).ok_or(libc::ENOENT)? = *to;
+            refuse(!entry.servers.contains_key(key), libc::ENOENT)?;
+            Arc::make_mut(entry).servers.insert(*key, *to);
         }
         DelServer { service, key, .. } => {
             let entry = state.services.get_mut(service).ok_or(libc::ESRCH)?;
-            entry.servers.remove(key).ok_or(libc::ENOENT)?;
+            refuse(!entry.servers.contains_key(key), libc::ENOENT)?;
+            Arc::make_mut(entry).servers.remove(key);
         }
         AddMark { selector, entry } => {
             refuse(selector.meets_any(&state.marks), libc::EEXIST)?;

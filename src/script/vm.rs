@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use mlua::chunk::ChunkMode;
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, Table, Value, VmState};
 
 use super::api;
@@ -43,6 +44,8 @@ impl Vm {
         api::build(&lua, host)?;
         strict(&lua, host)?;
         lua.set_memory_limit(limits.memory)?;
+        // Policies are built once and kept: collecting while they grow only costs. The limit collects when it must.
+        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(400)));
         guard(&lua, host, EVERY)?;
         Ok(Vm { lua, host: Rc::clone(host), policy: None })
     }

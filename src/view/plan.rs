@@ -272,18 +272,18 @@ mod tests {
     fn state(weights: &[(&str, u32)]) -> State {
         let servers = weights.iter().map(|(name, weight)| (id(name), server(*weight))).collect();
         let mut state = State::default();
-        state.services.insert(fwm(3), ServiceEntry { service: service("sh"), servers });
+        state.services.insert(fwm(3), ServiceEntry { service: service("sh"), servers }.into());
         state.vips.insert(vip(), Vip::ours());
         state
     }
 
-    fn show(actual: &State, desired: &State, drift: &[&str], verbose: bool) -> String {
+    fn show(actual: &State, desired: &State, drift: &[Thing], verbose: bool) -> String {
         let mut plan: Plan = crate::plan::diff(actual, desired).into_iter().collect();
         if let Some(action) = plan.actions.iter_mut().find(|action| action.step.verb() == "set") {
             action.reason = Some("health: 3 of 3 probes failed".to_string());
         }
         let word = drift_words('+').to_string();
-        let drift = drift.iter().map(|name| (name.to_string(), word.clone())).collect();
+        let drift = drift.iter().map(|thing| (thing.clone(), word.clone())).collect();
         let mine = verbose.then_some(desired);
         let view = PlanView { title: "web  /etc/lvsh/web.lua", plan: &plan, actual, mine, drift: &drift };
         let (tree, counts) = plan_text(&view, Style::plain());
@@ -295,8 +295,7 @@ mod tests {
         let actual = state(&[("192.168.1.107", 8), ("192.168.1.109", 8)]);
         let mut desired = state(&[("192.168.1.107", 8), ("192.168.1.109", 4)]);
         desired.marks.extend([80, 443].map(|port| (web_mark(port), entry(3))));
-        let gone = [80, 443].map(|port| format!("mark 3 for {}", web_mark(port)));
-        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        let gone = [80, 443].map(|port| Thing::Mark(web_mark(port)));
         insta::assert_snapshot!(show(&actual, &desired, &gone, true));
     }
 

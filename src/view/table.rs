@@ -163,7 +163,9 @@ mod tests {
         let (mut state, mut live) = (State::default(), Observed::default());
         let ids = [samples::id("192.168.1.107"), samples::id("192.168.1.109")];
         let servers = ids.map(|id| (id, samples::server(8))).into();
-        state.services.insert(samples::fwm(3), ServiceEntry { service: samples::persistent(), servers });
+        state
+            .services
+            .insert(samples::fwm(3), ServiceEntry { service: samples::persistent(), servers }.into());
         state.marks.extend([80, 443].map(|port| (samples::web_mark(port), samples::entry(3))));
         state.vips.insert(samples::vip(), Vip::ours());
         let seen = ServerLive { active: 212, inactive: 880, persist: 40, ..ServerLive::default() };

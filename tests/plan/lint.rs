@@ -58,7 +58,7 @@ fn sh_with_weights_that_do_not_tile_its_table() {
 
 #[test]
 fn sh_and_a_changed_weight() {
-    let sh = state("+s fwm:3 sh").services.into_values().next().unwrap().service.scheduler;
+    let sh = state("+s fwm:3 sh").services.into_values().next().unwrap().service.scheduler.clone();
     let of = |list: &[u32]| list.iter().map(|weight| Weight::new(*weight).unwrap()).collect::<Vec<_>>();
     assert_eq!(buckets_moved(&sh, &of(&[8, 8]), &of(&[8, 4])), Some(48));
     assert_eq!(buckets_moved(&sh, &of(&[1, 1]), &of(&[1, 0])), Some(0));

@@ -1,6 +1,7 @@
 //! Making what is declared be so, and seeing what is in the way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Mode, Session};
 use crate::backend::{Services, Want};
@@ -14,7 +15,7 @@ use crate::plan::{Step, Thing, diff, refusal};
 /// What a policy says shall exist; everything it does not name is left alone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Declared {
-    pub services: BTreeMap<ServiceKey, ServiceEntry>,
+    pub services: BTreeMap<ServiceKey, Arc<ServiceEntry>>,
     pub marks: BTreeMap<MarkSelector, Fwmark>,
     pub vips: BTreeSet<VipKey>,
     pub sysctls: BTreeMap<SysctlName, String>,

@@ -21,7 +21,7 @@ pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) 
         let here = |fault: Box<Fault>| inside(fault, row.1, "service", at);
         let (key, entry) = service(row.0).map_err(here)?;
         match out.services.entry(key) {
-            Entry::Vacant(place) => place.insert(entry),
+            Entry::Vacant(place) => place.insert(entry.into()),
             Entry::Occupied(_) => return Err(here(Fault::bad(format!("service {key} is declared twice")))),
         };
         note(&mut out, "service", at, &|| Thing::Service(key));

@@ -1,5 +1,7 @@
 //! Virtual services.
 
+use std::sync::Arc;
+
 use mlua::Value;
 
 use super::{Call, read, want_service};
@@ -94,7 +96,7 @@ fn services(call: &mut Call<'_>) -> Checked<Value> {
     let want = Want { services: Services::All, ..Want::default() };
     let keys: Vec<ServiceKey> = call.host.with(|session| {
         let state = session.see(&want)?;
-        let fits = |entry: &(&ServiceKey, &ServiceEntry)| match &filter {
+        let fits = |entry: &(&ServiceKey, &Arc<ServiceEntry>)| match &filter {
             Val::Row(filter) => matches(filter, entry.0, entry.1),
             _ => true,
         };
