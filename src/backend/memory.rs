@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Backend, Capabilities, Outcome, Services, Want};
 use crate::error::Result;
-use crate::model::{Observed, Scheduler, ServerLive, Snapshot, State, Stats, SysctlName};
+use crate::model::{IfName, Observed, Scheduler, ServerLive, Snapshot, State, Stats, SyncDaemon, SysctlName};
 use crate::plan::{Step, World, advance, refusal};
 
 /// A state that takes steps as strictly as the kernel does. For plans, tests, and machines without IPVS; always
@@ -114,7 +114,10 @@ impl Backend for Memory {
         }
         if want.host {
             seen.state.timeouts = self.state.timeouts;
-            seen.state.syncs = self.state.syncs.clone();
+            let syncs = self.state.syncs.iter();
+            let canonical =
+                |role, daemon: &SyncDaemon| daemon.clone().canonical(role, SyncDaemon::DEFAULT_MTU);
+            seen.state.syncs = syncs.map(|(role, daemon)| (*role, canonical(*role, daemon))).collect();
         }
         for name in &want.sysctls {
             if let Some(value) = self.sysctl(name) {
@@ -154,5 +157,9 @@ impl Backend for Memory {
             schedulers: self.world.schedulers.clone(),
             conn_tab_size: 4096,
         })
+    }
+
+    fn mtu(&mut self, _dev: &IfName) -> u32 {
+        SyncDaemon::DEFAULT_MTU
     }
 }

@@ -7,7 +7,7 @@ pub use memory::Memory;
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
-use crate::model::{ServiceKey, Snapshot, SysctlName};
+use crate::model::{IfName, ServiceKey, Snapshot, SysctlName};
 use crate::plan::Step;
 
 /// The machine a policy works on.
@@ -29,6 +29,10 @@ pub trait Backend: Send {
 
     /// What this machine can do.
     fn capabilities(&mut self) -> Result<Capabilities>;
+
+    /// The MTU of a device, which decides what the kernel takes for a sync daemon's maxlen;
+    /// [`crate::model::SyncDaemon::DEFAULT_MTU`] of one that is not there.
+    fn mtu(&mut self, dev: &IfName) -> u32;
 
     /// What is to be said beside the last answers; nearly always nothing. An address
     /// that could not be announced, an element of our nft table that somebody else wrote.

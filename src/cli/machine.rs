@@ -9,7 +9,7 @@ use super::store::write_whole;
 use crate::backend::{Backend, Capabilities, Memory, Outcome, Want};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Kernel;
-use crate::model::{Snapshot, State};
+use crate::model::{IfName, Snapshot, State, SyncDaemon};
 use crate::plan::Step;
 
 /// Which machine.
@@ -67,6 +67,10 @@ impl Backend for Late {
     fn capabilities(&mut self) -> Result<Capabilities> {
         self.with(|kernel| kernel.capabilities())?
     }
+
+    fn mtu(&mut self, dev: &IfName) -> u32 {
+        self.with(|kernel| kernel.mtu(dev)).unwrap_or(SyncDaemon::DEFAULT_MTU)
+    }
 }
 
 fn refused(steps: &[Step], error: Error) -> Vec<Outcome> {
@@ -92,6 +96,10 @@ impl Backend for ReadOnly {
 
     fn capabilities(&mut self) -> Result<Capabilities> {
         self.0.capabilities()
+    }
+
+    fn mtu(&mut self, dev: &IfName) -> u32 {
+        self.0.mtu(dev)
     }
 }
 
@@ -150,5 +158,9 @@ impl Backend for Kept {
 
     fn capabilities(&mut self) -> Result<Capabilities> {
         self.memory.capabilities()
+    }
+
+    fn mtu(&mut self, dev: &IfName) -> u32 {
+        self.memory.mtu(dev)
     }
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::backend::{Backend, Capabilities, Outcome, Services, Want};
 use crate::error::Result;
-use crate::model::Snapshot;
+use crate::model::{IfName, Snapshot, SyncDaemon};
 use crate::plan::Step;
 
 use ipvs::Ipvs;
@@ -141,6 +141,10 @@ impl Backend for Kernel {
         let release = capable::release();
         let schedulers = capable::schedulers(&release);
         Ok(Capabilities { version, release, schedulers, conn_tab_size })
+    }
+
+    fn mtu(&mut self, dev: &IfName) -> u32 {
+        self.ipvs().map_or(SyncDaemon::DEFAULT_MTU, |ipvs| ipvs.mtu(dev))
     }
 
     fn take_notes(&mut self) -> Vec<String> {

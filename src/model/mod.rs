@@ -42,6 +42,16 @@ pub struct MarkEntry {
     pub owner: String,
 }
 
+impl MarkEntry {
+    /// The longest comment that nft itself can write: `NFTNL_UDATA_COMMENT_MAXLEN` is 128 with the closing zero.
+    pub const LONGEST_OWNER: usize = 127;
+
+    /// Whether the owner can be a comment that nft prints and reads again.
+    pub fn owner_fits(&self) -> bool {
+        self.owner.len() <= Self::LONGEST_OWNER && !self.owner.chars().any(|c| c == '"' || c.is_control())
+    }
+}
+
 /// The configuration of one network namespace, as far as this program can change it.
 ///
 /// Everything is sorted by its key, so that two equal machines print and compare equal.

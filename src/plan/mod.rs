@@ -22,7 +22,7 @@ pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_plan};
 pub use order::{rank, sort};
 pub use owned::Owned;
 pub use refusal::refusal;
-pub use rules::{World, advance};
+pub use rules::{World, advance, check_mark};
 pub use session::{Declared, Mode, Savepoint, Session};
 pub use step::{Step, Thing};
 

@@ -61,6 +61,11 @@ fn explain(step: &Step, errno: i32) -> (String, Option<String>) {
             "its address must be unicast and not link-local; gue needs a port; a server of the other family needs \
              method 'tun' and no sync daemon",
         ),
+        (libc::EINVAL, AddMark { .. } | SetMark { .. }) => with(
+            "this match cannot be kept",
+            "its networks must be of one family; a port needs a protocol; only packets that arrive have an iif; \
+             an owner has at most 127 bytes and no quotes",
+        ),
         (libc::EINVAL, StartSync { .. }) => with(
             "the kernel does not take this daemon",
             "the group must be a multicast address, and no server may be of another family than its service",

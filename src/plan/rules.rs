@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::Step;
 use crate::model::{
-    Family, Forwarding, IfName, Netmask, Server, ServerKey, Service, ServiceEntry, ServiceKey, State,
-    SyncDaemon, Timeouts, TunnelKind, Vip,
+    Family, Forwarding, Hook, IfName, MarkEntry, MarkSelector, Netmask, Server, ServerKey, Service,
+    ServiceEntry, ServiceKey, State, SyncDaemon, Timeouts, TunnelKind, Vip,
 };
 
 /// What a state does not say about a machine: what could be loaded or named. `None` knows nothing and refuses
@@ -62,9 +62,11 @@ pub fn advance(state: &mut State, step: &Step, world: &World) -> Result<(), i32>
         }
         AddMark { selector, entry } => {
             refuse(selector.meets_any(&state.marks), libc::EEXIST)?;
+            check_mark(selector, entry)?;
             state.marks.insert(selector.clone(), entry.clone());
         }
         SetMark { selector, to, .. } => {
+            check_mark(selector, to)?;
             *state.marks.get_mut(selector).ok_or(libc::ENOENT)? = to.clone();
         }
         DelMark { selector, .. } => {
@@ -152,6 +154,16 @@ fn can_be_server(addr: IpAddr) -> bool {
         IpAddr::V4(addr) => !addr.is_multicast() && !addr.is_broadcast() && addr.octets()[0] != 0,
         IpAddr::V6(addr) => !addr.is_multicast() && !addr.is_unspecified() && !addr.is_unicast_link_local(),
     }
+}
+
+/// What nf_tables could store but would not mean what was asked: networks of the other family, a device for packets
+/// that come from none, a port of no protocol, an owner that does not fit beside the element.
+pub fn check_mark(selector: &MarkSelector, entry: &MarkEntry) -> Result<(), i32> {
+    let nets = selector.daddr.iter().chain(&selector.saddr);
+    let other_family = nets.into_iter().any(|net| net.max_prefix_len() != selector.family.max_prefix());
+    let device_at_output = selector.hook == Hook::Output && selector.iif.is_some();
+    let port_alone = selector.dport.is_some() && selector.protocol.is_none();
+    refuse(other_family || device_at_output || port_alone || !entry.owner_fits(), libc::EINVAL)
 }
 
 /// `start_sync_thread`: the device, the group, and no server of another family.

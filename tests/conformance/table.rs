@@ -120,7 +120,14 @@ fn picture(row: &Row, backend: &mut dyn Backend) -> Result<Vec<String>, String> 
         let net = selector.daddr.map_or("-".to_string(), |net| net.to_string());
         let protocol = selector.protocol.map_or("-".to_string(), |protocol| protocol.to_string());
         let ports = selector.dport.map_or("-".to_string(), |ports| ports.to_string());
-        out.push(format!("m {hook} {net} {protocol} {ports} {}", entry.mark));
+        let mut text = format!("m {hook} {net} {protocol} {ports} {}", entry.mark);
+        if let Some(saddr) = selector.saddr {
+            let _ = write!(text, " from={saddr}");
+        }
+        if let Some(iif) = &selector.iif {
+            let _ = write!(text, " iif={iif}");
+        }
+        out.push(text);
     }
     for (key, _) in state.vips.iter().filter(|(_, vip)| vip.is_ours()) {
         out.push(format!("a {} {}", key.addr, key.dev));
@@ -139,6 +146,9 @@ fn picture(row: &Row, backend: &mut dyn Backend) -> Result<Vec<String>, String> 
         }
         if daemon.ttl != SyncDaemon::DEFAULT_TTL {
             let _ = write!(text, " ttl={}", daemon.ttl);
+        }
+        if daemon.maxlen != 0 {
+            let _ = write!(text, " maxlen={}", daemon.maxlen);
         }
         out.push(text);
     }
@@ -214,15 +224,15 @@ fn parse(line: usize, item: &str) -> Step {
             let server = Server::default();
             Step::DelServer { service: service_key(key), key: server_key(id), server }
         }
-        ["+m", hook, net, protocol, ports, mark] => {
-            Step::AddMark { selector: selector(hook, net, protocol, ports), entry: entry(mark) }
+        ["+m", hook, net, protocol, ports, mark, ref rest @ ..] => {
+            Step::AddMark { selector: selector(hook, net, protocol, ports, rest), entry: entry(mark) }
         }
-        ["=m", hook, net, protocol, ports, mark] => {
-            let selector = selector(hook, net, protocol, ports);
+        ["=m", hook, net, protocol, ports, mark, ref rest @ ..] => {
+            let selector = selector(hook, net, protocol, ports, rest);
             Step::SetMark { selector, from: entry("1"), to: entry(mark) }
         }
-        ["-m", hook, net, protocol, ports] => {
-            Step::DelMark { selector: selector(hook, net, protocol, ports), entry: entry("1") }
+        ["-m", hook, net, protocol, ports, ref rest @ ..] => {
+            Step::DelMark { selector: selector(hook, net, protocol, ports, rest), entry: entry("1") }
         }
         ["+a", addr, dev] => Step::AddVip { key: vip(addr, dev), vip: Vip::ours() },
         ["-a", addr, dev] => Step::DelVip { key: vip(addr, dev), vip: Vip::ours() },
@@ -233,6 +243,7 @@ fn parse(line: usize, item: &str) -> Step {
                     Some(("group", value)) => daemon.group = value.parse().unwrap(),
                     Some(("port", value)) => daemon.port = value.parse().unwrap(),
                     Some(("ttl", value)) => daemon.ttl = value.parse().unwrap(),
+                    Some(("maxlen", value)) => daemon.maxlen = value.parse().unwrap(),
                     _ => bad(),
                 }
             }
@@ -331,8 +342,9 @@ fn server(words: &[&str]) -> Server {
     server
 }
 
-fn selector(hook: &str, net: &str, protocol: &str, ports: &str) -> MarkSelector {
+fn selector(hook: &str, net: &str, protocol: &str, ports: &str, rest: &[&str]) -> MarkSelector {
     let daddr: ipnet::IpNet = net.parse().unwrap();
+    let option = |name: &str| rest.iter().find_map(|word| word.strip_prefix(name));
     MarkSelector {
         hook: if hook == "out" { Hook::Output } else { Hook::Prerouting },
         family: Family::of(daddr.addr()),
@@ -342,8 +354,8 @@ fn selector(hook: &str, net: &str, protocol: &str, ports: &str) -> MarkSelector 
             let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
             PortRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap()
         }),
-        saddr: None,
-        iif: None,
+        saddr: option("from=").map(|net| net.parse().unwrap()),
+        iif: option("iif=").map(|dev| IfName::new(dev).unwrap()),
     }
 }
 

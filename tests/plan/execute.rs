@@ -2,7 +2,7 @@
 
 use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
 use lvsh::error::{Error, Kind, Result};
-use lvsh::model::Snapshot;
+use lvsh::model::{IfName, Snapshot};
 use lvsh::plan::{Journal, NoJournal, Plan, Step, execute, refusal};
 
 use crate::{state, table};
@@ -54,6 +54,10 @@ impl Backend for Faulty {
 
     fn capabilities(&mut self) -> Result<Capabilities> {
         self.memory.capabilities()
+    }
+
+    fn mtu(&mut self, dev: &IfName) -> u32 {
+        self.memory.mtu(dev)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
 use lvsh::error::{Kind, Result};
-use lvsh::model::{Snapshot, State};
+use lvsh::model::{IfName, Snapshot, State};
 use lvsh::plan::{Action, Declared, Mode, NoJournal, Owned, Session, Step};
 
 use crate::{lines, state, table};
@@ -22,6 +22,9 @@ impl Backend for Shared {
     }
     fn capabilities(&mut self) -> Result<Capabilities> {
         self.0.lock().unwrap().capabilities()
+    }
+    fn mtu(&mut self, dev: &IfName) -> u32 {
+        self.0.lock().unwrap().mtu(dev)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Random things survive the way to the wire and back; random bytes do no harm.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use lvsh::kernel::ipvs::attr::{
     self, CmdAttr, DaemonAttr, DestAttr, InfoAttr, Nested, ServiceAttr, StatsAttr,
 };
@@ -12,107 +10,7 @@ use lvsh::kernel::ipvs::{convert, family};
 use lvsh::model::*;
 use proptest::prelude::*;
 
-fn addr_of(family: Family) -> BoxedStrategy<IpAddr> {
-    match family {
-        Family::Ipv4 => any::<u32>().prop_map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits))).boxed(),
-        Family::Ipv6 => any::<u128>().prop_map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits))).boxed(),
-    }
-}
-
-fn any_family() -> impl Strategy<Value = Family> {
-    prop_oneof![Just(Family::Ipv4), Just(Family::Ipv6)]
-}
-
-fn any_addr() -> impl Strategy<Value = IpAddr> {
-    any_family().prop_flat_map(addr_of)
-}
-
-fn service_key() -> impl Strategy<Value = ServiceKey> {
-    prop_oneof![
-        (any::<u8>(), any_addr(), any::<u16>()).prop_map(|(number, addr, port)| ServiceKey::Address {
-            protocol: Protocol::from_number(number),
-            addr,
-            port: Port(port),
-        }),
-        (any_family(), 1..=u32::MAX)
-            .prop_map(|(family, mark)| ServiceKey::Mark { family, mark: Fwmark::new(mark).expect("not 0") }),
-    ]
-}
-
-fn name() -> impl Strategy<Value = String> {
-    proptest::collection::vec(proptest::sample::select(&b"abcxyz0189_-"[..]), 1..=15)
-        .prop_map(|bytes| String::from_utf8(bytes).expect("ASCII"))
-}
-
-fn persistence(family: Family) -> BoxedStrategy<Persistence> {
-    let netmask = match family {
-        Family::Ipv4 => any::<u32>().prop_map(|bits| Netmask::V4(Ipv4Addr::from_bits(bits))).boxed(),
-        Family::Ipv6 => (1..=128_u8).prop_map(Netmask::V6).boxed(),
-    };
-    (any::<u32>(), netmask).prop_map(|(timeout, netmask)| Persistence { timeout, netmask }).boxed()
-}
-
-fn service() -> impl Strategy<Value = (ServiceKey, Service)> {
-    service_key().prop_flat_map(|key| {
-        let persistence = proptest::option::of(persistence(key.family()));
-        (name(), any::<u32>(), persistence, proptest::option::of(name())).prop_map(
-            move |(scheduler, flags, persistence, pe)| {
-                let scheduler = Scheduler::new(&scheduler).expect("a name");
-                let pe = pe.map(|pe| PeName::new(&pe).expect("a name"));
-                (key, Service { scheduler, flags: Flags::from_bits(flags), persistence, pe })
-            },
-        )
-    })
-}
-
-fn server() -> impl Strategy<Value = (ServerKey, Server)> {
-    let key = (any_addr(), any::<u16>()).prop_map(|(addr, port)| ServerKey { addr, port: Port(port) });
-    let tunnel = (any::<u8>(), any::<u16>(), any::<u16>()).prop_map(|(kind, port, flags)| Tunnel {
-        kind: TunnelKind::from_number(kind),
-        port: Port(port),
-        flags,
-    });
-    let tunnel = prop_oneof![Just(Tunnel::default()), tunnel];
-    (key, 0..8_u32, 0..=Weight::MAX, any::<u32>(), any::<u32>(), tunnel).prop_map(
-        |(key, method, weight, upper, lower, tunnel)| {
-            let weight = Weight::new(weight).expect("in range");
-            (key, Server { method: Forwarding::from_number(method), weight, upper, lower, tunnel })
-        },
-    )
-}
-
-fn daemon() -> impl Strategy<Value = (SyncRole, SyncDaemon)> {
-    let role = prop_oneof![Just(SyncRole::Master), Just(SyncRole::Backup)];
-    (role, name(), any::<u32>(), any::<u16>(), any_addr(), any::<u16>(), any::<u8>()).prop_map(
-        |(role, dev, id, maxlen, group, port, ttl)| {
-            (role, SyncDaemon { dev: IfName::new(&dev).expect("a name"), id, maxlen, group, port, ttl })
-        },
-    )
-}
-
-fn stats() -> impl Strategy<Value = Stats> {
-    any::<[u64; 10]>().prop_map(|n| Stats {
-        conns: n[0],
-        in_packets: n[1],
-        out_packets: n[2],
-        in_bytes: n[3],
-        out_bytes: n[4],
-        conns_per_s: n[5],
-        in_packets_per_s: n[6],
-        out_packets_per_s: n[7],
-        in_bytes_per_s: n[8],
-        out_bytes_per_s: n[9],
-    })
-}
-
-/// Reads every attribute of a set and writes it again.
-fn rewrite<'a, A: attr::Attribute<'a>>(bytes: &'a [u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for nla in attr::read::<A>(bytes) {
-        attr::put(&mut out, &nla.expect("an attribute"));
-    }
-    out
-}
+use crate::strategies::*;
 
 proptest! {
     #[test]
@@ -120,7 +18,7 @@ proptest! {
         let message = super::message(Request::SetService(&key, &service));
         let nest = message.service().expect("a service");
         prop_assert_eq!(convert::read_service_key(nest), Ok(key));
-        prop_assert_eq!(rewrite::<ServiceAttr<'_>>(nest.0), nest.0);
+        prop_assert_eq!(crate::rewrite::<ServiceAttr<'_>>(nest.0), nest.0);
         // With counters behind, as the kernel answers.
         let mut bytes = nest.0.to_vec();
         attr::put_nested(&mut bytes, lvsh::kernel::ipvs::consts::IPVS_SVC_ATTR_STATS64, |out| {
@@ -134,7 +32,7 @@ proptest! {
         let message = super::message(Request::NewDest(&service, &key, &server));
         let nest = message.dest().expect("a server");
         prop_assert_eq!(convert::read_service_key(message.service().expect("its service")), Ok(service));
-        prop_assert_eq!(rewrite::<DestAttr<'_>>(nest.0), nest.0);
+        prop_assert_eq!(crate::rewrite::<DestAttr<'_>>(nest.0), nest.0);
         let [active, inactive, persist] = live;
         let mut bytes = nest.0.to_vec();
         attr::put(&mut bytes, &DestAttr::ActiveConns(active));
@@ -151,7 +49,7 @@ proptest! {
     fn daemons((role, daemon) in daemon()) {
         let message = super::message(Request::NewDaemon(role, &daemon));
         let nest = message.daemon().expect("a daemon");
-        prop_assert_eq!(rewrite::<DaemonAttr<'_>>(nest.0), nest.0);
+        prop_assert_eq!(crate::rewrite::<DaemonAttr<'_>>(nest.0), nest.0);
         prop_assert_eq!(convert::read_daemon(nest), Ok((role, daemon)));
     }
 

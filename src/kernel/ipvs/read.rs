@@ -24,8 +24,8 @@ use super::socket::{lost, refused};
 use crate::backend::Services;
 use crate::error::Result;
 use crate::model::{
-    Observed, Server, ServerKey, ServerLive, Service, ServiceEntry, ServiceKey, Stats, SyncDaemon, SyncRole,
-    Timeouts,
+    IfName, Observed, Server, ServerKey, ServerLive, Service, ServiceEntry, ServiceKey, Stats, SyncDaemon,
+    SyncRole, Timeouts,
 };
 
 const TRIES: usize = 3;
@@ -101,7 +101,7 @@ impl Ipvs {
         found.ok_or_else(|| lost("read", "timeouts"))
     }
 
-    /// The sync daemons that run. A maxlen that the kernel chose is 0 ([`convert::default_maxlen`]).
+    /// The sync daemons that run. A maxlen that the kernel would choose is 0 ([`SyncDaemon::canonical`]).
     pub fn syncs(&mut self) -> Result<BTreeMap<SyncRole, SyncDaemon>> {
         let mut found = BTreeMap::new();
         self.socket.dump("sync daemons", Request::GetDaemon, |message| {
@@ -110,13 +110,16 @@ impl Ipvs {
             found.insert(role, daemon);
             Ok(())
         })?;
-        for (role, daemon) in &mut found {
-            let mtu = self.socket.mtu(daemon.dev.name()).unwrap_or(0);
-            if daemon.maxlen == convert::default_maxlen(*role, daemon.group, mtu) {
-                daemon.maxlen = 0;
-            }
-        }
-        Ok(found)
+        let canonical = |(role, daemon): (SyncRole, SyncDaemon)| {
+            let mtu = self.mtu(&daemon.dev);
+            (role, daemon.canonical(role, mtu))
+        };
+        Ok(found.into_iter().map(canonical).collect())
+    }
+
+    /// A device's MTU; of a device that is not there the one that the kernel counts on.
+    pub fn mtu(&self, dev: &IfName) -> u32 {
+        self.socket.mtu(dev.name()).unwrap_or(SyncDaemon::DEFAULT_MTU)
     }
 
     /// The version of IPVS (`1.2.1`) and the slots of its connection table.

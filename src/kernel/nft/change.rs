@@ -10,11 +10,11 @@ use netlink_packet_netfilter::nftables::{NfTablesMessage, SetElementList, SetEle
 
 use super::element::{self, Element};
 use super::layout::{self, Map};
+use super::rule;
 use super::socket::{Errno, Request};
 use super::table::Table;
-use super::{rule, userdata};
 use crate::model::{Hook, MarkEntry, MarkSelector};
-use crate::plan::Step;
+use crate::plan::{Step, check_mark};
 
 /// All marks as they are to be.
 pub type Marks = BTreeMap<MarkSelector, MarkEntry>;
@@ -48,29 +48,17 @@ pub fn play(marks: &mut Marks, step: &Step) -> Result<(), Errno> {
             if selector.meets_any(marks) {
                 return Err(libc::EEXIST);
             }
-            check(&selector, entry)?;
+            check_mark(&selector, entry)?;
             marks.insert(selector, entry.clone());
         }
         Step::SetMark { to, .. } => {
-            check(&selector, to)?;
+            check_mark(&selector, to)?;
             *marks.get_mut(&selector).ok_or(libc::ENOENT)? = to.clone();
         }
         Step::DelMark { .. } => {
             marks.remove(&selector).ok_or(libc::ENOENT)?;
         }
         _ => return Err(libc::EINVAL),
-    }
-    Ok(())
-}
-
-/// What the kernel could store but would not mean what was asked.
-fn check(selector: &MarkSelector, entry: &MarkEntry) -> Result<(), Errno> {
-    let families = selector.daddr.iter().chain(&selector.saddr);
-    let one_family = families.into_iter().all(|net| net.max_prefix_len() == selector.family.max_prefix());
-    let device_at_output = selector.hook == Hook::Output && selector.iif.is_some();
-    let port_alone = selector.dport.is_some() && selector.protocol.is_none();
-    if !one_family || device_at_output || port_alone || !userdata::fits(&entry.owner) {
-        return Err(libc::EINVAL);
     }
     Ok(())
 }

@@ -13,14 +13,6 @@ const SET_DATA_BYTEORDER: u8 = 1;
 const HOST_ENDIAN: u32 = 1;
 const BIG_ENDIAN: u32 = 2;
 
-/// The longest comment that nft itself can write: `NFTNL_UDATA_COMMENT_MAXLEN` is 128 with the closing zero.
-pub const MAX_COMMENT: usize = 127;
-
-/// Whether `owner` can be a comment that nft prints and reads again.
-pub fn fits(owner: &str) -> bool {
-    owner.len() <= MAX_COMMENT && !owner.chars().any(|c| c == '"' || c.is_control())
-}
-
 /// The comment's record; none for nobody's.
 pub fn comment(owner: &str) -> Option<Vec<u8>> {
     let text = owner.as_bytes();

@@ -40,6 +40,9 @@ impl Session {
         })?;
         let mut next = self.view.clone();
         self.place(&mut next, wanted, owner, adopt)?;
+        for (role, daemon) in &mut next.syncs {
+            *daemon = daemon.clone().canonical(*role, self.backend.mtu(&daemon.dev));
+        }
         self.origins.extend(wanted.origins.clone());
         if self.mode == Mode::Staged {
             self.may_change()?;

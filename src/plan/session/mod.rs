@@ -127,7 +127,12 @@ impl Session {
     /// Makes changes, all or none of them: at once in a live session, else in what the script sees.
     ///
     /// What the steps touch must have been seen before; [`Session::see`] does both.
-    pub fn effect(&mut self, actions: Vec<Action>) -> Result<()> {
+    pub fn effect(&mut self, mut actions: Vec<Action>) -> Result<()> {
+        for action in &mut actions {
+            if let Step::StartSync { role, daemon } = &mut action.step {
+                *daemon = daemon.clone().canonical(*role, self.backend.mtu(&daemon.dev));
+            }
+        }
         self.may_change()
             .map_err(|error| error.at(actions.first().and_then(|action| action.origin.as_ref())))?;
         match self.mode {

@@ -1,10 +1,11 @@
-//! Many at once: 1,000 services with 10 servers each, long server lists, and readers while others write.
+//! Many at once: 250 services with 10 servers each, long server lists, and readers while others write.
 
 use super::*;
 use crate::support::Cmd;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 fn many(services: u32, servers: u32) -> BTreeMap<ServiceKey, ServiceEntry> {
     let backend = |number: u32| {
@@ -15,7 +16,7 @@ fn many(services: u32, servers: u32) -> BTreeMap<ServiceKey, ServiceEntry> {
     (1..=services).map(|number| (mark(Family::Ipv4, number), entry())).collect()
 }
 
-/// The same for `ipvsadm -R`.
+/// The same as `ipvsadm -Sn` says it.
 fn rules(services: &BTreeMap<ServiceKey, ServiceEntry>) -> String {
     let mut text = String::new();
     for (key, entry) in services {
@@ -28,34 +29,21 @@ fn rules(services: &BTreeMap<ServiceKey, ServiceEntry>) -> String {
     text
 }
 
-fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
-    (work(), start.elapsed())
-}
-
 #[test]
-fn eleven_thousand_changes_and_a_reading_are_faster_than_ipvsadm() {
+fn thousands_of_changes_and_a_reading() {
     needs!(ipvs);
     let mut ipvs = open();
-    let wanted = many(1000, 10);
-    let steps = adding(&wanted);
-    let ((), writing) = timed(|| apply(&mut ipvs, &steps));
-    let (read, reading) = timed(|| all(&mut ipvs));
-    assert_eq!(read, wanted);
-    let ((), clearing) = timed(|| ipvs.flush().expect("flushing"));
+    let wanted = many(250, 10);
+    apply(&mut ipvs, &adding(&wanted));
+    assert_eq!(all(&mut ipvs), wanted);
 
-    let text = rules(&wanted);
-    let limit = Duration::from_secs(100);
-    let (_, their_writing) = timed(|| Cmd::here("ipvsadm -R").stdin(text.as_str()).limit(limit).run());
-    let (_, their_reading) = timed(|| Cmd::here("ipvsadm -Ln").limit(limit).run());
-    assert_eq!(all(&mut ipvs), wanted, "ipvsadm made the same");
-    eprintln!(
-        "1,000 x 10: write {writing:.2?} (ipvsadm -R {their_writing:.2?}), read {reading:.2?} \
-         (ipvsadm -Ln {their_reading:.2?}), clear {clearing:.2?}"
-    );
-    assert!(writing < their_writing);
-    // Decoding without optimisation, on an emulated processor, says nothing.
-    assert!(cfg!(debug_assertions) || reading < their_reading);
+    // What another reader finds, line for line.
+    let listed = Cmd::here("ipvsadm -Sn").limit(Duration::from_secs(60)).run();
+    let lines = |text: &str| text.lines().map(str::to_string).collect::<BTreeSet<_>>();
+    assert_eq!(lines(&listed), lines(&rules(&wanted)));
+
+    ipvs.flush().expect("flushing");
+    assert!(all(&mut ipvs).is_empty());
 }
 
 /// More servers than fit into one datagram.

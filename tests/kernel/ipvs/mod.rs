@@ -1,6 +1,7 @@
 //! The IPVS room against the kernel itself, without any other program in between.
 
 mod large;
+mod random;
 mod refusals;
 mod round;
 mod sync;

@@ -1,6 +1,8 @@
 //! Sync daemons: what is left to the kernel reads as left to the kernel.
 
 use super::*;
+use crate::site::{lvsh, write};
+use crate::support::Topology;
 
 fn daemon(role_id: u32) -> SyncDaemon {
     SyncDaemon::new(IfName::new("lo").expect("a name"), role_id)
@@ -68,5 +70,35 @@ fn daemons_that_cannot_be() {
         let Outcome::Failed(error) = &outcomes[0] else { panic!("{outcomes:?}") };
         assert_eq!(error.errno, Some(errno), "{error}");
         assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+/// A maxlen in a policy that is just what the kernel takes by itself is no difference, on no plan; nor is one that it
+/// bends to its limits. eth0 has an MTU of 4000, which counts for a backup alone.
+#[test]
+fn a_policy_may_say_the_kernels_own_maxlen() {
+    needs!(ipvs);
+    let net = Topology::new().director("dir", "10.0.0.1").build();
+    let director = net.director();
+    director.run("ip link set eth0 mtu 4000");
+    let declared = |fields: &str| {
+        format!("return lvs.policy {{ name = 's', sync = {{ dev = 'eth0', id = 1, {fields} }} }}")
+    };
+    let imperative = "return { name = 's', stop = function() end, start = function() \
+                      lvs.start_sync { dev = 'eth0', id = 1, maxlen = 1472, role = 'master' } end }";
+    for (text, runs) in [
+        (declared("role = 'master', maxlen = 1472"), "maxlen=1472"),
+        (imperative.to_string(), "maxlen=1472"),
+        (declared("role = 'backup', maxlen = 3972"), "maxlen=3972"),
+        (declared("role = 'backup', maxlen = 500"), "maxlen=1024"),
+    ] {
+        let file = write("s", &text);
+        lvsh(director, &format!("start {file}"));
+        let listed = director.run("ipvsadm -L --daemon");
+        assert!(listed.contains(runs), "{text}: {listed}");
+        let plan = lvsh(director, &format!("plan --json {file}"));
+        assert!(plan.stdout.contains("\"changes\": []"), "{text}: {}", plan.stdout);
+        lvsh(director, &format!("stop {file}"));
+        assert_eq!(director.run("ipvsadm -L --daemon"), "");
     }
 }

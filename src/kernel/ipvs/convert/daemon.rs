@@ -28,7 +28,7 @@ pub fn put_daemon(out: &mut Vec<u8>, role: SyncRole, daemon: &SyncDaemon) {
     put(out, &DaemonAttr::McastTtl(daemon.ttl));
 }
 
-/// A whole daemon, its maxlen as the kernel reports it. What an old kernel (before 4.3) does not say is the default
+/// A whole daemon, its maxlen as the kernel reports it ([`SyncDaemon::canonical`]). What an old kernel (before 4.3) does not say is the default
 /// of all kernels.
 pub fn read_daemon(nest: Nested<'_>) -> Result<(SyncRole, SyncDaemon), Malformed> {
     let (mut role, mut dev, mut id) = (None, None, None);
@@ -57,21 +57,6 @@ pub fn read_daemon(nest: Nested<'_>) -> Result<(SyncRole, SyncDaemon), Malformed
     Ok((role, SyncDaemon { dev, id, maxlen, group, port, ttl }))
 }
 
-/// The maxlen that the kernel puts in the place of 0 (`start_sync_thread`, ip_vs_sync.c): what fits into a packet of
-/// the device's MTU behind the IP and UDP headers. A master counts on 1500 whatever the device has, a backup on no
-/// less than that.
-///
-/// A daemon read with exactly this value is reported with 0, "left to the kernel": otherwise no daemon started
-/// without a maxlen would ever compare equal to itself. Whoever asks for this very number gets the same daemon.
-pub fn default_maxlen(role: SyncRole, group: IpAddr, mtu: u32) -> u16 {
-    let headers = if group.is_ipv4() { 20 + 8 } else { 40 + 8 };
-    let mtu = match role {
-        SyncRole::Master => 1500,
-        SyncRole::Backup => mtu.clamp(1500, u32::from(u16::MAX)),
-    };
-    u16::try_from(mtu - headers).unwrap_or(u16::MAX)
-}
-
 fn state(role: SyncRole) -> u32 {
     match role {
         SyncRole::Master => IP_VS_STATE_MASTER,
@@ -87,20 +72,5 @@ fn role_of(state: u32) -> Result<SyncRole, Malformed> {
             attr: "IPVS_DAEMON_ATTR_STATE",
             why: format!("{other} is neither master nor backup"),
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn maxlen_of_the_kernel() {
-        let v4 = SyncDaemon::DEFAULT_GROUP;
-        let v6: IpAddr = "ff02::81".parse().expect("an address");
-        assert_eq!(default_maxlen(SyncRole::Master, v4, 9000), 1472);
-        assert_eq!(default_maxlen(SyncRole::Backup, v4, 9000), 8972);
-        assert_eq!(default_maxlen(SyncRole::Backup, v6, 1280), 1452);
-        assert_eq!(default_maxlen(SyncRole::Backup, v4, 65536), 65507);
     }
 }

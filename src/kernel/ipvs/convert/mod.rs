@@ -11,7 +11,7 @@ mod service;
 mod stats;
 
 pub use config::{put_config, read_config, read_info};
-pub use daemon::{default_maxlen, put_daemon, put_role, read_daemon};
+pub use daemon::{put_daemon, put_role, read_daemon};
 pub use dest::{put_server, put_server_key, read_server};
 pub use service::{put_service, put_service_key, read_service, read_service_key};
 pub use stats::{put_stats, read_stats};
