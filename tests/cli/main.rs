@@ -2,6 +2,7 @@
 
 mod commands;
 mod documents;
+mod foreign;
 mod leftovers;
 mod locks;
 mod policies;

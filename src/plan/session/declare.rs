@@ -38,7 +38,13 @@ impl Session {
             sysctls: wanted.sysctls.keys().cloned().collect(),
         })?;
         let mut next = self.view.clone();
-        self.place(&mut next, wanted, owner, adopt)?;
+        let (base, warnings) = (self.base.clone(), self.warnings.len());
+        if let Err(error) = self.place(&mut next, wanted, owner, adopt) {
+            // A script may go on after a refusal: then nothing was taken over.
+            self.base = base;
+            self.warnings.truncate(warnings);
+            return Err(error);
+        }
         self.origins.extend(wanted.origins.clone());
         if self.mode == Mode::Staged {
             self.may_change()?;

@@ -258,13 +258,23 @@ impl Session {
 
     /// How much was sent so far; a place to go back to.
     pub fn mark(&self) -> Savepoint {
-        Savepoint { sent: self.sent.len(), view: (self.mode == Mode::Staged).then(|| self.view.clone()) }
+        let picture = || Picture {
+            view: self.view.clone(),
+            base: self.base.clone(),
+            read: self.read.clone(),
+            warnings: self.warnings.len(),
+        };
+        Savepoint { sent: self.sent.len(), staged: (self.mode == Mode::Staged).then(picture) }
     }
 
     /// Takes back what was done since `point`; says it in words.
     pub fn back_to(&mut self, point: Savepoint) -> Result<String> {
-        if let Some(view) = point.view {
-            self.view = view;
+        if let Some(Picture { mut view, mut base, read, warnings }) = point.staged {
+            // What was only read meanwhile is no change, and must not look like one.
+            self.complete(&mut view, &read);
+            self.complete(&mut base, &read);
+            (self.view, self.base) = (view, base);
+            self.warnings.truncate(warnings);
             return Ok("nothing was changed".to_string());
         }
         let undo = Plan { actions: self.sent.split_off(point.sent.min(self.sent.len())) };
@@ -299,7 +309,15 @@ impl Session {
 /// A place in a run to go back to.
 pub struct Savepoint {
     sent: usize,
-    view: Option<State>,
+    staged: Option<Picture>,
+}
+
+/// What a staged session knew at a savepoint.
+struct Picture {
+    view: State,
+    base: State,
+    read: Want,
+    warnings: usize,
 }
 
 /// A session before changes were only tried.
