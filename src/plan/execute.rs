@@ -35,8 +35,10 @@ pub fn execute(backend: &mut dyn Backend, plan: &Plan, journal: &mut dyn Journal
     let done = Plan { actions: done.map(|(action, _)| action.clone()).collect() };
     match roll_back(backend, &done) {
         Ok(aftermath) => {
-            journal.end()?;
             error.aftermath = Some(aftermath);
+            if let Err(trouble) = journal.undone(plan.len()).and_then(|()| journal.end()) {
+                error.notes.push(trouble.to_string());
+            }
             Err(error)
         }
         Err(troubles) => Err(rollback_failed(error, &done, troubles)),

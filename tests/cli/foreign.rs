@@ -1,5 +1,8 @@
 //! What is not this run's stays, also when a script is taken back or killed half way.
 
+use std::io::Read;
+use std::process::Stdio;
+
 use crate::support::Playground;
 
 const FOREIGN: &str = "lvs.add_service { tcp = '10.9.9.9:80', scheduler = 'wlc' }";
@@ -50,4 +53,31 @@ fn what_was_taken_over_in_vain_is_not_owned() {
         here.run(&["stop", "web"]).ok();
         assert_eq!(before, here.bytes(), "{body}");
     }
+}
+
+/// Runs code that says `in` and then waits to be killed; what the next run says.
+fn after_a_kill(here: &Playground, code: &str) -> String {
+    let code = format!("{code} print 'in' while true do end");
+    let mut child = here.command(&["eval", &code]).stdout(Stdio::piped()).spawn().expect("it");
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut [0; 2]).expect("a word");
+    child.kill().expect("a signal");
+    child.wait().expect("an end");
+    here.run(&["eval", "1"]).ok().err
+}
+
+#[test]
+fn what_a_killed_script_was_refused_is_not_taken_back() {
+    let here = Playground::new();
+    here.run(&["eval", FOREIGN]).ok();
+    let before = here.bytes();
+    after_a_kill(&here, "pcall(lvs.add_service, { tcp = '10.9.9.9:80', scheduler = 'wlc' })");
+    assert_eq!(before, here.bytes());
+    // What came before and after the refusal is taken back all the same.
+    let code = "lvs.add_service { fwmark = 1 }
+        pcall(lvs.add_service, { tcp = '10.9.9.9:80', scheduler = 'wlc' })
+        pcall(lvs.transaction, function() lvs.add_service { fwmark = 2 } lvs.add_service { fwmark = 4 } error 'no' end)
+        lvs.add_service { fwmark = 3 }";
+    let said = after_a_kill(&here, code);
+    assert!(said.contains("2 changes taken back"), "{said}");
+    assert_eq!(before, here.bytes());
 }

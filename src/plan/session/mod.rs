@@ -284,6 +284,11 @@ impl Session {
             error.notes = troubles;
             error
         })?;
+        if !undo.is_empty()
+            && let Err(error) = self.journal.undone(undo.len())
+        {
+            self.warnings.push(error.to_string());
+        }
         for step in undo.inverse().steps() {
             for state in [&mut self.view, &mut self.actual] {
                 // Our picture may be behind the kernel; the kernel's answer was checked above.
@@ -335,6 +340,10 @@ struct Kept<'a>(&'a mut dyn Journal);
 impl Journal for Kept<'_> {
     fn begin(&mut self, plan: &Plan) -> Result<()> {
         self.0.begin(plan)
+    }
+
+    fn undone(&mut self, count: usize) -> Result<()> {
+        self.0.undone(count)
     }
 
     fn end(&mut self) -> Result<()> {
