@@ -4,13 +4,13 @@ use super::args::Spelling;
 use super::clock;
 use super::context::{Context, Skipped};
 use super::done::Done;
-use super::handover::hand_over;
+use super::handover::{hand_over, inherit};
 use super::journal;
 use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
-use super::store::part;
+use super::store::{Store, part};
 use crate::backend::Backend;
 use crate::error::{Error, Kind, Result};
-use crate::plan::Plan;
+use crate::plan::{Owned, Plan};
 use crate::view::{Counts, PlanView, Script, changes, lua_script, nft_only, plan_text, shell_script};
 
 /// What a verb wants of a policy.
@@ -133,7 +133,7 @@ pub fn skipped(name: &str) -> Done {
 /// Sends the plan, saves the state, and only then forgets the journal.
 pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, goal: Goal) -> Result<()> {
     context.check_cancel()?;
-    let Staged { session, plan, owned, .. } = staged;
+    let Staged { session, plan, heirs, .. } = staged;
     let Some(store) = &context.store else { return session.commit(plan).map(drop) };
     let journal = store.journal_file(&target.name);
     if let Err(error) = session.commit(plan) {
@@ -142,23 +142,56 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
         }
         return Err(error);
     }
-    match goal {
-        Goal::Stop => store.remove(&target.name)?,
-        Goal::Start { adopt } => {
-            let now = clock::since_boot().as_secs_f64();
-            let started = past.saved.as_ref().map_or(now, |saved| saved.started);
-            let made = part(session.view(), owned);
-            let known = past.saved.as_ref();
-            let same = known.is_some_and(|saved| saved.owned == *owned && saved.made == made);
-            if !same || !plan.is_empty() {
-                store.save(&target.name, &target.path, started, owned.clone(), made)?;
-            }
-            if adopt {
-                hand_over(context, store, &target.name, owned);
-            }
+    inherit(context, store, heirs);
+    if let Err(error) = remember(context, store, target, staged, past, goal) {
+        let error = staged.session.take_back(&staged.plan, error);
+        if error.kind != Kind::RollbackFailed {
+            // It may be what could not be removed; the next run finds that nothing of it stands.
+            let _ = journal::discard(&journal);
         }
+        return Err(error);
     }
-    journal::discard(&journal)
+    Ok(())
+}
+
+/// Writes down what the policy owns now, and then forgets the journal. At no moment a kill leaves a journal beside
+/// a state that no longer names what the journal's changes gave back: it would be taken for the policy's own.
+fn remember(
+    context: &Context,
+    store: &Store,
+    target: &Target,
+    staged: &Staged,
+    past: &Past,
+    goal: Goal,
+) -> Result<()> {
+    let Staged { session, plan, owned, .. } = staged;
+    let (name, journal) = (&target.name, store.journal_file(&target.name));
+    let Goal::Start { adopt } = goal else {
+        journal::discard(&journal)?;
+        return store.remove(name);
+    };
+    let now = clock::since_boot().as_secs_f64();
+    let started = past.saved.as_ref().map_or(now, |saved| saved.started);
+    let save = |owned: &Owned| {
+        let made = part(session.view(), owned);
+        let known = past.saved.as_ref();
+        let same = known.is_some_and(|saved| saved.owned == *owned && saved.made == made);
+        if same && plan.is_empty() {
+            return Ok(());
+        }
+        store.save(name, &target.path, started, owned.clone(), made)
+    };
+    let given_up = past.owned.beyond(owned);
+    if !given_up.is_empty() {
+        save(&owned.clone().and(given_up))?;
+        journal::discard(&journal)?;
+    }
+    save(owned)?;
+    journal::discard(&journal)?;
+    if adopt {
+        hand_over(context, store, name, owned);
+    }
+    Ok(())
 }
 
 /// The plan, what became of it, and the same for programs.

@@ -103,7 +103,8 @@ pub fn roll_back(backend: &mut dyn Backend, done: &Plan) -> Result<String, Vec<S
     Err(troubles)
 }
 
-fn rollback_failed(cause: Error, done: &Plan, troubles: Vec<String>) -> Error {
+/// An error whose changes could not be taken back.
+pub fn rollback_failed(cause: Error, done: &Plan, troubles: Vec<String>) -> Error {
     let mut error = cause;
     error.kind = Kind::RollbackFailed;
     error.aftermath = Some(format!(

@@ -6,6 +6,7 @@ mod foreign;
 mod leftovers;
 mod locks;
 mod policies;
+mod shared;
 mod support;
 mod trust;
 mod wrong;
