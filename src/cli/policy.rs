@@ -7,7 +7,7 @@ use super::done::Done;
 use super::handover::{hand_over, inherit};
 use super::journal;
 use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
-use super::store::{Store, part};
+use super::store::{Saved, Store, part};
 use crate::backend::Backend;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Owned, Plan};
@@ -92,10 +92,17 @@ impl Target {
             Err(error) if goal == Goal::Stop && error.kind != Kind::Interrupted => {
                 let bare = name.rsplit('/').next().unwrap_or(name).trim_end_matches(".lua").to_string();
                 let store = context.store.as_ref();
-                let saved = store.and_then(|store| store.load(&bare, false).ok()?.saved);
-                let Some(saved) = saved else { return Err(error) };
-                context.warn(&bare, format!("{error}; stopping by what was recorded when it was started"));
-                Ok(Target { name: bare, path: saved.path, policy: None })
+                let named = store.and_then(|store| store.load(&bare, false).ok()?.saved);
+                // A file need not be called as its policy is.
+                let path = std::path::absolute(name).unwrap_or_default();
+                let here = |saved: &Saved| {
+                    (name.contains('/') || name.ends_with(".lua")) && same_file(&saved.path, &path)
+                };
+                let started = || store?.all().into_values().find(here);
+                let Some(saved) = started().or(named) else { return Err(error) };
+                let name = saved.policy.clone();
+                context.warn(&name, format!("{error}; stopping by what was recorded when it was started"));
+                Ok(Target { name, path: saved.path, policy: None })
             }
             Err(error) => Err(error),
         }
@@ -118,6 +125,13 @@ impl Target {
     fn title(&self) -> String {
         format!("{}  {}", self.name, self.path.display())
     }
+}
+
+/// Whether a file that may be gone is the one that was recorded by its real path.
+fn same_file(recorded: &std::path::Path, path: &std::path::Path) -> bool {
+    let folder = path.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
+    recorded == path
+        || folder.zip(path.file_name()).is_some_and(|(folder, name)| recorded == folder.join(name))
 }
 
 pub fn gone(name: &str) -> Error {
