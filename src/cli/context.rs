@@ -14,7 +14,7 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::kernel::netns;
 use crate::plan::Warning;
-use crate::script::{Cancel, Engine, Level, Limits, set_log_level};
+use crate::script::{Cancel, Engine, Level, Limits, print_aside, set_log_level};
 use crate::view::{Style, warning_text};
 
 /// Bytes a script may use.
@@ -44,6 +44,9 @@ impl Context {
             (false, true) => Level::Debug,
             (false, false) => Level::Info,
         });
+        if common.json {
+            print_aside();
+        }
         let machine = match (common.backend, &common.memory) {
             (_, Some(file)) => Machine::Memory(Some(file.clone())),
             (Which::Memory, None) => Machine::Memory(None),

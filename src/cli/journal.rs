@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::plan::{Action, Journal, Plan};
 
-/// A journal in a file of JSON lines: who wrote it, then one line per plan.
+/// A journal in a file of JSON lines: who wrote it, then one line per plan, and a number for so many changes taken
+/// back, last first.
 ///
 /// Nothing is synced: the file is in /run and dies with the boot, as the kernel's table does. What it must survive
 /// is a killed process, and for that a write is enough.
@@ -20,6 +21,14 @@ pub struct FileJournal {
     path: PathBuf,
     header: Header,
     begun: bool,
+}
+
+/// A line after the header.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Undone(usize),
+    Plan(Plan),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +89,14 @@ impl Journal for FileJournal {
         })
     }
 
+    fn undone(&mut self, count: usize) -> Result<()> {
+        let append = || {
+            let mut file = OpenOptions::new().append(true).open(&self.path)?;
+            file.write_all(format!("{count}\n").as_bytes())
+        };
+        append().map_err(|error| Error::io("write journal", &self.path, &error))
+    }
+
     fn end(&mut self) -> Result<()> {
         Ok(())
     }
@@ -103,8 +120,13 @@ pub fn leftover(path: &Path, boot_id: &str) -> Option<Leftover> {
     if header.boot_id != boot_id {
         return None;
     }
-    let plans = lines.map_while(|line| serde_json::from_str::<Plan>(line).ok());
-    let actions: Vec<Action> = plans.flat_map(|plan| plan.actions).collect();
+    let mut actions: Vec<Action> = Vec::new();
+    for line in lines.map_while(|line| serde_json::from_str(line).ok()) {
+        match line {
+            Line::Plan(plan) => actions.extend(plan.actions),
+            Line::Undone(count) => actions.truncate(actions.len().saturating_sub(count)),
+        }
+    }
     (!actions.is_empty()).then_some(Leftover { header, actions })
 }
 

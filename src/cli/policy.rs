@@ -4,12 +4,13 @@ use super::args::Spelling;
 use super::clock;
 use super::context::{Context, Skipped};
 use super::done::Done;
-use super::handover::hand_over;
+use super::handover::{hand_over, inherit};
 use super::journal;
 use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
+use super::store::{Saved, Store};
 use crate::backend::Backend;
 use crate::error::{Error, Kind, Result};
-use crate::plan::Plan;
+use crate::plan::{Owned, Plan};
 use crate::view::{Counts, PlanView, Script, changes, lua_script, nft_only, plan_text, shell_script};
 
 /// What a verb wants of a policy.
@@ -91,10 +92,17 @@ impl Target {
             Err(error) if goal == Goal::Stop && error.kind != Kind::Interrupted => {
                 let bare = name.rsplit('/').next().unwrap_or(name).trim_end_matches(".lua").to_string();
                 let store = context.store.as_ref();
-                let saved = store.and_then(|store| store.load(&bare, false).ok()?.saved);
-                let Some(saved) = saved else { return Err(error) };
-                context.warn(&bare, format!("{error}; stopping by what was recorded when it was started"));
-                Ok(Target { name: bare, path: saved.path, policy: None })
+                let named = store.and_then(|store| store.load(&bare, false).ok()?.saved);
+                // A file need not be called as its policy is.
+                let path = std::path::absolute(name).unwrap_or_default();
+                let here = |saved: &Saved| {
+                    (name.contains('/') || name.ends_with(".lua")) && same_file(&saved.path, &path)
+                };
+                let started = || store?.all().into_values().find(here);
+                let Some(saved) = started().or(named) else { return Err(error) };
+                let name = saved.policy.clone();
+                context.warn(&name, format!("{error}; stopping by what was recorded when it was started"));
+                Ok(Target { name, path: saved.path, policy: None })
             }
             Err(error) => Err(error),
         }
@@ -119,6 +127,13 @@ impl Target {
     }
 }
 
+/// Whether a file that may be gone is the one that was recorded by its real path.
+fn same_file(recorded: &std::path::Path, path: &std::path::Path) -> bool {
+    let folder = path.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
+    recorded == path
+        || folder.zip(path.file_name()).is_some_and(|(folder, name)| recorded == folder.join(name))
+}
+
 pub fn gone(name: &str) -> Error {
     Error::new(Kind::Usage, "unknown_name", format!("there is no policy '{name}'"))
 }
@@ -132,7 +147,7 @@ pub fn skipped(name: &str) -> Done {
 /// Sends the plan, saves the state, and only then forgets the journal.
 pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, goal: Goal) -> Result<()> {
     context.check_cancel()?;
-    let Staged { session, plan, owned, .. } = staged;
+    let Staged { session, plan, heirs, .. } = staged;
     let Some(store) = &context.store else { return session.commit(plan).map(drop) };
     let journal = store.journal_file(&target.name);
     if let Err(error) = session.commit(plan) {
@@ -141,23 +156,56 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
         }
         return Err(error);
     }
-    match goal {
-        Goal::Stop => store.remove(&target.name)?,
-        Goal::Start { adopt } => {
-            let now = clock::since_boot().as_secs_f64();
-            let started = past.saved.as_ref().map_or(now, |saved| saved.started);
-            let made = owned.part_of(session.view());
-            let known = past.saved.as_ref();
-            let same = known.is_some_and(|saved| saved.owned == *owned && saved.made == made);
-            if !same || !plan.is_empty() {
-                store.save(&target.name, &target.path, started, owned.clone(), made)?;
-            }
-            if adopt {
-                hand_over(context, store, &target.name, owned);
-            }
+    inherit(context, store, heirs);
+    if let Err(error) = remember(context, store, target, staged, past, goal) {
+        let error = staged.session.take_back(&staged.plan, error);
+        if error.kind != Kind::RollbackFailed {
+            // It may be what could not be removed; the next run finds that nothing of it stands.
+            let _ = journal::discard(&journal);
         }
+        return Err(error);
     }
-    journal::discard(&journal)
+    Ok(())
+}
+
+/// Writes down what the policy owns now, and then forgets the journal. At no moment a kill leaves a journal beside
+/// a state that no longer names what the journal's changes gave back: it would be taken for the policy's own.
+fn remember(
+    context: &Context,
+    store: &Store,
+    target: &Target,
+    staged: &Staged,
+    past: &Past,
+    goal: Goal,
+) -> Result<()> {
+    let Staged { session, plan, owned, .. } = staged;
+    let (name, journal) = (&target.name, store.journal_file(&target.name));
+    let Goal::Start { adopt } = goal else {
+        journal::discard(&journal)?;
+        return store.remove(name);
+    };
+    let now = clock::since_boot().as_secs_f64();
+    let started = past.saved.as_ref().map_or(now, |saved| saved.started);
+    let save = |owned: &Owned| {
+        let made = owned.part_of(session.view());
+        let known = past.saved.as_ref();
+        let same = known.is_some_and(|saved| saved.owned == *owned && saved.made == made);
+        if same && plan.is_empty() {
+            return Ok(());
+        }
+        store.save(name, &target.path, started, owned.clone(), made)
+    };
+    let given_up = past.owned.beyond(owned);
+    if !given_up.is_empty() {
+        save(&owned.clone().and(given_up))?;
+        journal::discard(&journal)?;
+    }
+    save(owned)?;
+    journal::discard(&journal)?;
+    if adopt {
+        hand_over(context, store, name, owned);
+    }
+    Ok(())
 }
 
 /// The plan, what became of it, and the same for programs.

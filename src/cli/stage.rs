@@ -8,11 +8,12 @@ use serde_json::json;
 use super::clock;
 use super::context::Context;
 use super::find;
+use super::handover::{Heir, spare};
 use super::journal::{self, FileJournal};
 use super::store::{Saved, Store};
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Error, Kind, Result};
-use crate::model::{State, SysctlName, VipKey};
+use crate::model::{State, SysctlName, Timeouts};
 use crate::plan::{
     EXPIRE_QUIESCENT, Journal, Mode, NoJournal, Owned, Plan, Session, Step, Thing, diff, lint, lint_plan,
 };
@@ -125,6 +126,8 @@ pub struct Staged {
     pub plan: Plan,
     /// What the policy will own.
     pub owned: Owned,
+    /// Who has to bring back what this policy gives up and others still want.
+    pub heirs: Vec<Heir>,
     /// What differs from what was left.
     pub drift: BTreeMap<Thing, String>,
 }
@@ -188,11 +191,12 @@ pub fn stage_start(
         .extend(taken.iter().map(|what| format!("{what} was here before: taken over, stop removes it")));
     session.see_owned()?;
     let owned = session.owned_after();
+    let heirs = spare(context, &policy.loaded.name, past, &past.owned.beyond(&owned), &mut session);
     let plan = session.plan();
     // Only what has to be mended can have drifted.
     let saved = past.saved.as_ref().filter(|_| !plan.is_empty());
     let drift = drift(saved, session.actual());
-    Ok(Staged { session, plan, owned, drift })
+    Ok(Staged { session, plan, owned, heirs, drift })
 }
 
 /// Makes the thing that an `add` was refused for the policy's own; `None` if it is its own already, or not there.
@@ -227,12 +231,8 @@ pub fn stage_stop(
     for (selector, _) in seen.marks.iter().filter(|(_, entry)| entry.owner == name) {
         owned.marks.entry(selector.clone()).or_insert(None);
     }
-    // An address carries no name: one that another policy owns is not this one's.
-    let others = context.store.as_ref().map(Store::all).unwrap_or_default();
-    let claimed = |key: &VipKey| {
-        others.iter().any(|(other, saved)| other != name && saved.owned.vips.contains_key(key))
-    };
-    for key in wanted.into_iter().filter(|key| !claimed(key)) {
+    // An address carries no name; whether others want it too is asked below.
+    for key in wanted {
         if seen.vips.get(&key).is_some_and(|vip| vip.is_ours()) {
             owned.vips.entry(key).or_insert(None);
         }
@@ -248,13 +248,15 @@ pub fn stage_stop(
         answer?;
     }
     session.release(&owned)?;
+    let heirs = spare(context, name, past, &owned, &mut session);
     let plan = session.plan();
-    Ok(Staged { session, plan, owned: Owned::default(), drift: BTreeMap::new() })
+    Ok(Staged { session, plan, owned: Owned::default(), heirs, drift: BTreeMap::new() })
 }
 
 /// What a policy left, beside what is there now; what it does not own of the two is equal.
 pub fn left(saved: &Saved, now: &State) -> State {
-    let timeouts = if saved.owned.timeouts.is_some() { saved.made.timeouts } else { now.timeouts };
+    let owned = saved.owned.timeouts.unwrap_or(Timeouts::NONE);
+    let timeouts = saved.made.timeouts.only(owned).over(now.timeouts);
     State { timeouts, ..saved.made.clone() }
 }
 

@@ -154,6 +154,41 @@ pub struct Timeouts {
 impl Timeouts {
     /// A kernel's `INT_MAX / HZ` is smallest at HZ 1000; what is above it is EINVAL there.
     pub const MAX: u32 = i32::MAX as u32 / 1000;
+
+    /// None of them: 0 says nothing, as for the kernel (`ip_vs_set_timeout`).
+    pub const NONE: Timeouts = Timeouts { tcp: 0, tcp_fin: 0, udp: 0 };
+
+    /// Field by field.
+    pub fn zip(self, other: Timeouts, each: impl Fn(u32, u32) -> u32) -> Timeouts {
+        Timeouts {
+            tcp: each(self.tcp, other.tcp),
+            tcp_fin: each(self.tcp_fin, other.tcp_fin),
+            udp: each(self.udp, other.udp),
+        }
+    }
+
+    /// These, and what they do not say from `old`.
+    #[must_use]
+    pub fn over(self, old: Timeouts) -> Timeouts {
+        self.zip(old, |new, old| if new == 0 { old } else { new })
+    }
+
+    /// Only those that `which` says.
+    #[must_use]
+    pub fn only(self, which: Timeouts) -> Timeouts {
+        self.zip(which, |own, which| if which == 0 { 0 } else { own })
+    }
+
+    /// Only those that are not as in `same`.
+    #[must_use]
+    pub fn but(self, same: Timeouts) -> Timeouts {
+        self.zip(same, |own, same| if own == same { 0 } else { own })
+    }
+
+    /// `None` when they say nothing.
+    pub fn said(self) -> Option<Timeouts> {
+        (self != Timeouts::NONE).then_some(self)
+    }
 }
 
 /// The kernel's defaults (`tcp_timeouts`, `udp_timeouts` in net/netfilter/ipvs/ip_vs_proto_*.c).

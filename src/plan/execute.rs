@@ -35,8 +35,10 @@ pub fn execute(backend: &mut dyn Backend, plan: &Plan, journal: &mut dyn Journal
     let done = Plan { actions: done.map(|(action, _)| action.clone()).collect() };
     match roll_back(backend, &done) {
         Ok(aftermath) => {
-            journal.end()?;
             error.aftermath = Some(aftermath);
+            if let Err(trouble) = journal.undone(plan.len()).and_then(|()| journal.end()) {
+                error.notes.push(trouble.to_string());
+            }
             Err(error)
         }
         Err(troubles) => Err(rollback_failed(error, &done, troubles)),
@@ -101,7 +103,8 @@ pub fn roll_back(backend: &mut dyn Backend, done: &Plan) -> Result<String, Vec<S
     Err(troubles)
 }
 
-fn rollback_failed(cause: Error, done: &Plan, troubles: Vec<String>) -> Error {
+/// An error whose changes could not be taken back.
+pub fn rollback_failed(cause: Error, done: &Plan, troubles: Vec<String>) -> Error {
     let mut error = cause;
     error.kind = Kind::RollbackFailed;
     error.aftermath = Some(format!(

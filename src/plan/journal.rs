@@ -11,6 +11,10 @@ pub trait Journal: Send {
     /// Called before the first message is sent; an error here means that nothing is sent.
     fn begin(&mut self, plan: &Plan) -> Result<()>;
 
+    /// Called when the last `count` changes written down were refused or taken back, and that was verified: what
+    /// is on the machine now is not theirs, even where it looks the same.
+    fn undone(&mut self, count: usize) -> Result<()>;
+
     /// Called when the changes are verified, or taken back and verified.
     fn end(&mut self) -> Result<()>;
 }
@@ -21,6 +25,10 @@ pub struct NoJournal;
 
 impl Journal for NoJournal {
     fn begin(&mut self, _: &Plan) -> Result<()> {
+        Ok(())
+    }
+
+    fn undone(&mut self, _: usize) -> Result<()> {
         Ok(())
     }
 

@@ -26,6 +26,7 @@ pub struct Owned {
     #[serde(with = "crate::model::pairs")]
     pub vips: BTreeMap<VipKey, Option<Vip>>,
     pub sysctls: BTreeMap<SysctlName, String>,
+    /// 0 for those that are not owned.
     pub timeouts: Option<Timeouts>,
     pub syncs: BTreeMap<SyncRole, Option<SyncDaemon>>,
 }
@@ -45,7 +46,7 @@ impl Owned {
                 .into_iter()
                 .filter_map(|(name, before)| Some((name, before?)))
                 .collect(),
-            timeouts: (base.timeouts != desired.timeouts).then_some(base.timeouts),
+            timeouts: base.timeouts.but(desired.timeouts).said(),
             syncs: changed(&base.syncs, &desired.syncs),
         }
     }
@@ -63,9 +64,41 @@ impl Owned {
             }
         }
         if let Some(before) = self.timeouts {
-            out.timeouts = before;
+            out.timeouts = before.over(out.timeouts);
         }
         restore(&mut out.syncs, &self.syncs);
+        out
+    }
+
+    /// This and `more`, which name different things.
+    #[must_use]
+    pub fn and(mut self, more: Owned) -> Owned {
+        self.services.extend(more.services);
+        self.marks.extend(more.marks);
+        self.vips.extend(more.vips);
+        self.sysctls.extend(more.sysctls);
+        self.add_timeouts(more.timeouts);
+        self.syncs.extend(more.syncs);
+        self
+    }
+
+    /// Adds timeouts with what was there before; those that are owned already stay as they are.
+    pub fn add_timeouts(&mut self, more: Option<Timeouts>) {
+        let own = self.timeouts.unwrap_or(Timeouts::NONE);
+        self.timeouts = own.over(more.unwrap_or(Timeouts::NONE)).said();
+    }
+
+    /// What is in this and not in `other`.
+    pub fn beyond(&self, other: &Owned) -> Owned {
+        let mut out = self.clone();
+        out.services.retain(|key, _| !other.services.contains_key(key));
+        out.marks.retain(|key, _| !other.marks.contains_key(key));
+        out.vips.retain(|key, _| !other.vips.contains_key(key));
+        out.sysctls.retain(|name, _| !other.sysctls.contains_key(name));
+        let kept = other.timeouts.unwrap_or(Timeouts::NONE);
+        out.timeouts =
+            out.timeouts.and_then(|own| own.zip(kept, |own, kept| if kept == 0 { own } else { 0 }).said());
+        out.syncs.retain(|role, _| !other.syncs.contains_key(role));
         out
     }
 
@@ -98,9 +131,7 @@ impl Owned {
                 SetSysctl { name, from, .. } => {
                     self.sysctls.entry(name).or_insert(from);
                 }
-                SetTimeouts { from, .. } => {
-                    self.timeouts.get_or_insert(from);
-                }
+                SetTimeouts { from, to } => self.add_timeouts(from.but(to).said()),
                 StartSync { role, .. } => {
                     self.syncs.entry(role).or_insert(None);
                 }

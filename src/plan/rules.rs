@@ -93,14 +93,7 @@ pub fn advance(state: &mut State, step: &Step, world: &World) -> Result<(), i32>
         SetTimeouts { to, .. } => {
             let all = [to.tcp, to.tcp_fin, to.udp];
             refuse(all.iter().any(|seconds| *seconds > Timeouts::MAX), libc::EINVAL)?;
-            // 0 keeps what is (`ip_vs_set_timeout`).
-            let keep = |new: u32, old: u32| if new == 0 { old } else { new };
-            let old = state.timeouts;
-            state.timeouts = Timeouts {
-                tcp: keep(to.tcp, old.tcp),
-                tcp_fin: keep(to.tcp_fin, old.tcp_fin),
-                udp: keep(to.udp, old.udp),
-            };
+            state.timeouts = to.over(state.timeouts);
         }
         StartSync { role, daemon } => {
             check_sync(state, daemon, world)?;

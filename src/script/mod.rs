@@ -33,6 +33,6 @@ pub use cancel::Cancel;
 pub use engine::{Answer, Engine, Job, Limits, Loaded};
 pub use natives::{Level, set_log_level};
 pub use registry::{Entry, Param, registry};
-pub use sandbox::Stdlib;
+pub use sandbox::{Stdlib, print_aside};
 pub use shown::Shown;
 pub use source::excerpt_of;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, StdLib, Table, Value};
@@ -66,6 +67,14 @@ fn no_exit() -> Box<Fault> {
     Fault::new(Error::new(Kind::Script, "no_exit", text))
 }
 
+/// Whether stdout is kept for the answer.
+static ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// Lets `print` write to stderr, because stdout is for one document.
+pub fn print_aside() {
+    ASIDE.store(true, Ordering::Relaxed);
+}
+
 /// Through Rust's stdout, so that the order is right when it is not a terminal.
 fn print(lua: &Lua, args: MultiValue) -> mlua::Result<()> {
     let tostring: Function = lua.globals().raw_get("tostring")?;
@@ -78,7 +87,10 @@ fn print(lua: &Lua, args: MultiValue) -> mlua::Result<()> {
     }
     line.push('\n');
     // A closed pipe is the reader's business.
-    let _ = std::io::stdout().write_all(line.as_bytes());
+    let _ = match ASIDE.load(Ordering::Relaxed) {
+        true => std::io::stderr().write_all(line.as_bytes()),
+        false => std::io::stdout().write_all(line.as_bytes()),
+    };
     Ok(())
 }
 

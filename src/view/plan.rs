@@ -180,8 +180,8 @@ impl Tree<'_> {
         for (wanted, drifted) in
             [('+', true), ('~', true), ('-', true), ('+', false), ('~', false), ('-', false)]
         {
+            touched.extend(pick(wanted, drifted).map(|(selector, _)| selector));
             for group in group(pick(wanted, drifted)) {
-                touched.extend(pick(wanted, drifted).map(|(selector, _)| selector.clone()));
                 match wanted {
                     '+' => self.counts.add += 1,
                     '-' => self.counts.remove += 1,
@@ -194,7 +194,7 @@ impl Tree<'_> {
             }
         }
         let same = view.mine.iter().flat_map(|mine| &mine.marks);
-        let same = same.filter(|(selector, _)| !touched.contains(*selector));
+        let same = same.filter(|(selector, _)| !touched.contains(selector));
         for group in group(same.map(|(selector, entry)| (selector, entry.mark))) {
             let text = format!("{} meta mark set {}", group.match_text(), group.mark);
             numbers.entry(group.mark).or_default().push(('=', text, String::new()));

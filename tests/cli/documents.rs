@@ -27,6 +27,14 @@ fn every_verb_prints_one_document() {
 }
 
 #[test]
+fn what_a_script_prints_is_not_in_the_document() {
+    let here = Playground::new();
+    let ended = here.run(&["--json", "eval", "print 'hello' return 2"]).ok();
+    assert_eq!(ended.err, "hello\n");
+    assert_eq!(ended.json()["values"][0], 2);
+}
+
+#[test]
 fn a_start_as_a_document() {
     let here = Playground::new();
     here.policy("web", WEB);

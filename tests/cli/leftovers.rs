@@ -97,6 +97,17 @@ fn a_policy_whose_file_is_gone_can_be_stopped() {
     assert!(here.run(&["list"]).out.starts_with("0 services"));
 }
 
+#[test]
+fn a_file_that_is_gone_is_known_by_its_path() {
+    let here = Playground::new();
+    let file = here.policy("site", "return lvs.policy { name = 'web', service = { fwmark = 3 } }");
+    let path = file.to_string_lossy().into_owned();
+    here.run(&["start", &path]).ok();
+    fs::remove_file(file).expect("a file");
+    here.run(&["stop", &path]).ok();
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+}
+
 /// Not a file written by a test: a process that is really killed between its change and its end.
 #[test]
 fn a_script_killed_for_real_is_taken_back() {

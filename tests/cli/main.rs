@@ -2,9 +2,11 @@
 
 mod commands;
 mod documents;
+mod foreign;
 mod leftovers;
 mod locks;
 mod policies;
+mod shared;
 mod support;
 mod trust;
 mod wrong;

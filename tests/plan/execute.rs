@@ -75,6 +75,9 @@ fn an_empty_plan_touches_nothing() {
         fn begin(&mut self, _: &Plan) -> Result<()> {
             panic!("an empty plan was written down")
         }
+        fn undone(&mut self, _: usize) -> Result<()> {
+            panic!("an empty plan was taken back")
+        }
         fn end(&mut self) -> Result<()> {
             panic!("an empty plan was ended")
         }
@@ -129,6 +132,9 @@ fn nothing_is_sent_when_the_journal_cannot_be_written() {
         fn begin(&mut self, _: &Plan) -> Result<()> {
             Err(Error::new(Kind::Io, "ENOSPC", "disk full"))
         }
+        fn undone(&mut self, _: usize) -> Result<()> {
+            panic!("nothing was sent")
+        }
         fn end(&mut self) -> Result<()> {
             Ok(())
         }
@@ -148,6 +154,10 @@ fn the_journal_is_written_first_and_ended_last() {
             self.0.push(format!("begin {}", plan.len()));
             Ok(())
         }
+        fn undone(&mut self, count: usize) -> Result<()> {
+            self.0.push(format!("undone {count}"));
+            Ok(())
+        }
         fn end(&mut self) -> Result<()> {
             self.0.push("end".to_string());
             Ok(())
@@ -161,7 +171,7 @@ fn the_journal_is_written_first_and_ended_last() {
     faulty.refuse = Some(2);
     let mut log = Log::default();
     execute(&mut faulty, &plan(START), &mut log).unwrap_err();
-    assert_eq!(log.0, ["begin 5", "end"]);
+    assert_eq!(log.0, ["begin 5", "undone 5", "end"]);
     let mut dead = Faulty::new(Memory::default());
     dead.dead_after = 2;
     let mut log = Log::default();

@@ -10,7 +10,7 @@ use crate::model::{
     Fwmark, IfName, MarkEntry, MarkSelector, ServiceEntry, ServiceKey, State, SyncDaemon, SyncRole,
     SysctlName, Timeouts, Vip, VipKey,
 };
-use crate::plan::{Step, Thing, diff, refusal};
+use crate::plan::{Owned, Step, Thing, diff, refusal};
 
 /// What a policy says shall exist; everything it does not name is left alone.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,7 +39,17 @@ impl Session {
             sysctls: wanted.sysctls.keys().cloned().collect(),
         })?;
         let mut next = self.view.clone();
-        self.place(&mut next, wanted, owner, adopt)?;
+        let (base, warnings) = (self.base.clone(), self.warnings.len());
+        if let Err(error) = self.place(&mut next, wanted, owner, adopt) {
+            // A script may go on after a refusal: then nothing was taken over.
+            self.base = base;
+            self.warnings.truncate(warnings);
+            return Err(error);
+        }
+        for name in wanted.sysctls.keys() {
+            self.claim_sysctl(name);
+        }
+        self.claim_timeouts(wanted.timeouts.unwrap_or(Timeouts::NONE));
         for (role, daemon) in &mut next.syncs {
             *daemon = daemon.clone().canonical(*role, self.backend.mtu(&daemon.dev));
         }
@@ -52,6 +62,34 @@ impl Session {
         let steps = diff(&self.view, &next);
         let actions = steps.into_iter().map(|step| self.with_origin(step)).collect();
         self.effect(actions)
+    }
+
+    /// The policy wants this setting, also when it has the value already: another policy may have given it.
+    pub fn claim_sysctl(&mut self, name: &SysctlName) {
+        if let Some(before) = self.base.sysctls.get(name) {
+            self.claimed.sysctls.insert(name.clone(), before.clone());
+        }
+    }
+
+    /// As [`Session::claim_sysctl`], for timeouts.
+    pub fn claim_timeouts(&mut self, which: Timeouts) {
+        let before = self.claimed.timeouts.unwrap_or(Timeouts::NONE);
+        self.claimed.timeouts = self.base.timeouts.only(which).over(before).said();
+    }
+
+    /// Leaves as it is what the policy gives up and another one still wants.
+    pub fn keep(&mut self, shared: &Owned) {
+        for key in shared.vips.keys() {
+            if let Some(vip) = self.actual.vips.get(key) {
+                self.view.vips.insert(key.clone(), *vip);
+            }
+        }
+        for name in shared.sysctls.keys() {
+            if let Some(value) = self.actual.sysctls.get(name) {
+                self.view.sysctls.insert(name.clone(), value.clone());
+            }
+        }
+        self.view.timeouts = shared.timeouts.unwrap_or(Timeouts::NONE).over(self.view.timeouts);
     }
 
     fn place(&mut self, next: &mut State, wanted: &Declared, owner: &str, adopt: bool) -> Result<()> {
@@ -105,13 +143,7 @@ impl Session {
             now.clone_from(value);
         }
         if let Some(timeouts) = wanted.timeouts {
-            let keep = |new: u32, old: u32| if new == 0 { old } else { new };
-            let old = next.timeouts;
-            next.timeouts = Timeouts {
-                tcp: keep(timeouts.tcp, old.tcp),
-                tcp_fin: keep(timeouts.tcp_fin, old.tcp_fin),
-                udp: keep(timeouts.udp, old.udp),
-            };
+            next.timeouts = timeouts.over(next.timeouts);
         }
         for (role, daemon) in &wanted.syncs {
             if let Some(there) = next.syncs.get(role)

@@ -29,23 +29,22 @@ impl Session {
 
     /// Reads what is wanted and was not read before.
     pub(super) fn ensure(&mut self, want: &Want) -> Result<()> {
-        let services = match (&self.read.services, &want.services) {
-            (Services::All, _) | (_, Services::None) => Services::None,
-            (_, Services::All) => Services::All,
-            (Services::None, Services::Only(keys)) => Services::Only(keys.clone()),
-            (Services::Only(old), Services::Only(keys)) => {
-                let new: BTreeSet<_> = keys.difference(old).copied().collect();
-                if new.is_empty() { Services::None } else { Services::Only(new) }
-            }
-        };
-        let missing = Want {
-            services,
-            marks: want.marks && !self.read.marks,
-            vips: want.vips && !self.read.vips,
-            host: want.host && !self.read.host,
-            sysctls: want.sysctls.difference(&self.read.sysctls).cloned().collect(),
-        };
+        let missing = missing(&self.read, want);
         if missing == Want::default() { Ok(()) } else { self.load(&missing) }
+    }
+
+    /// What a picture that was taken when only `then` had been read lacks of what is known now.
+    pub(super) fn complete(&self, picture: &mut State, then: &Want) {
+        let news = missing(then, &self.read);
+        let mut state = self.owned.without(&self.actual);
+        state.services.retain(|key, _| match (&news.services, &then.services) {
+            (Services::None, _) => false,
+            (Services::Only(keys), _) => keys.contains(key),
+            (Services::All, Services::Only(old)) => !old.contains(key),
+            (Services::All, _) => true,
+        });
+        state.sysctls.retain(|name, _| news.sysctls.contains(name));
+        merge(picture, &state, &news);
     }
 
     pub(super) fn load(&mut self, want: &Want) -> Result<()> {
@@ -80,6 +79,26 @@ impl Session {
         self.read.host |= want.host;
         self.read.sysctls.extend(want.sysctls.iter().cloned());
         Ok(())
+    }
+}
+
+/// What of `want` is not in `read`.
+fn missing(read: &Want, want: &Want) -> Want {
+    let services = match (&read.services, &want.services) {
+        (Services::All, _) | (_, Services::None) => Services::None,
+        (_, Services::All) => Services::All,
+        (Services::None, Services::Only(keys)) => Services::Only(keys.clone()),
+        (Services::Only(old), Services::Only(keys)) => {
+            let new: BTreeSet<_> = keys.difference(old).copied().collect();
+            if new.is_empty() { Services::None } else { Services::Only(new) }
+        }
+    };
+    Want {
+        services,
+        marks: want.marks && !read.marks,
+        vips: want.vips && !read.vips,
+        host: want.host && !read.host,
+        sysctls: want.sysctls.difference(&read.sysctls).cloned().collect(),
     }
 }
 

@@ -2,12 +2,14 @@
 
 mod declare;
 mod look;
+mod savepoint;
 
 pub use declare::Declared;
+pub use savepoint::Savepoint;
 
 use std::collections::BTreeMap;
 
-use super::execute::roll_back;
+use super::execute::{roll_back, rollback_failed};
 use super::{Action, Journal, Owned, Plan, Report, Step, Thing, World, advance, diff, execute, refusal};
 use crate::backend::{Backend, Capabilities, Services, Want};
 use crate::error::{Error, Kind, Origin, Result};
@@ -47,6 +49,8 @@ pub struct Session {
     sealed: Option<&'static str>,
     /// What the policy owns and a script still sees; `stop` gives it up.
     held: Owned,
+    /// What the script asked to be as it was already: it is the policy's all the same.
+    claimed: Owned,
     /// What to go back to when each running rehearsal ends, innermost last.
     rehearsals: Vec<Rehearsal>,
     /// For the user, after the run.
@@ -69,6 +73,7 @@ impl Session {
             sent: Vec::new(),
             sealed: None,
             held: Owned::default(),
+            claimed: Owned::default(),
             rehearsals: Vec::new(),
             warnings: Vec::new(),
         }
@@ -205,6 +210,7 @@ impl Session {
             mode: self.mode,
             view: self.view.clone(),
             base: self.base.clone(),
+            claimed: self.claimed.clone(),
             origins: self.origins.clone(),
             warnings: self.warnings.len(),
         });
@@ -219,6 +225,7 @@ impl Session {
         self.mode = before.mode;
         self.view = before.view;
         self.base = before.base;
+        self.claimed = before.claimed;
         self.origins = before.origins;
         self.warnings.truncate(before.warnings);
         plan
@@ -257,38 +264,22 @@ impl Session {
         Ok(report)
     }
 
+    /// Takes a plan back that was carried out; the error is why, and then also says what became of it.
+    pub fn take_back(&mut self, plan: &Plan, why: Error) -> Error {
+        match roll_back(self.backend.as_mut(), plan) {
+            Ok(said) => Error { aftermath: Some(said), ..why },
+            Err(troubles) => rollback_failed(why, plan, troubles),
+        }
+    }
+
     /// What the policy owns if what is seen becomes true.
     pub fn owned_after(&self) -> Owned {
-        Owned::between(&self.base, &self.view)
-    }
-
-    /// How much was sent so far; a place to go back to.
-    pub fn mark(&self) -> Savepoint {
-        Savepoint { sent: self.sent.len(), view: (self.mode == Mode::Staged).then(|| self.view.clone()) }
-    }
-
-    /// Takes back what was done since `point`; says it in words.
-    pub fn back_to(&mut self, point: Savepoint) -> Result<String> {
-        if let Some(view) = point.view {
-            self.view = view;
-            return Ok("nothing was changed".to_string());
+        let mut owned = Owned::between(&self.base, &self.view);
+        for (name, before) in &self.claimed.sysctls {
+            owned.sysctls.entry(name.clone()).or_insert_with(|| before.clone());
         }
-        let undo = Plan { actions: self.sent.split_off(point.sent.min(self.sent.len())) };
-        let said = roll_back(self.backend.as_mut(), &undo).map_err(|troubles| {
-            let message = format!("rollback failed: {} changes could not be taken back", troubles.len());
-            let mut error = Error::new(Kind::RollbackFailed, "rollback_failed", message);
-            error.notes = troubles;
-            error
-        })?;
-        for step in undo.inverse().steps() {
-            for state in [&mut self.view, &mut self.actual] {
-                // Our picture may be behind the kernel; the kernel's answer was checked above.
-                if advance(state, step, &World::default()).is_err() {
-                    continue;
-                }
-            }
-        }
-        Ok(said)
+        owned.add_timeouts(self.claimed.timeouts);
+        owned
     }
 
     /// What was sent at once so far.
@@ -302,17 +293,12 @@ impl Session {
     }
 }
 
-/// A place in a run to go back to.
-pub struct Savepoint {
-    sent: usize,
-    view: Option<State>,
-}
-
 /// A session before changes were only tried.
 struct Rehearsal {
     mode: Mode,
     view: State,
     base: State,
+    claimed: Owned,
     origins: BTreeMap<Thing, Origin>,
     warnings: usize,
 }
@@ -323,6 +309,10 @@ struct Kept<'a>(&'a mut dyn Journal);
 impl Journal for Kept<'_> {
     fn begin(&mut self, plan: &Plan) -> Result<()> {
         self.0.begin(plan)
+    }
+
+    fn undone(&mut self, count: usize) -> Result<()> {
+        self.0.undone(count)
     }
 
     fn end(&mut self) -> Result<()> {

@@ -106,7 +106,10 @@ fn sysctl(call: &mut Call<'_>) -> Checked<Value> {
     call.host.with(|session| session.may_change())?;
     let to = build::sysctl_value(&value);
     match from {
-        Some(from) if from.trim() == to => {}
+        Some(from) if from.trim() == to => call.host.with(|session| {
+            session.claim_sysctl(&name);
+            Ok(())
+        })?,
         Some(from) => call.effect(vec![Step::SetSysctl { name, from, to }])?,
         None => return Err(refusal(&Step::SetSysctl { name, from: String::new(), to }, libc::ENOENT).into()),
     }
@@ -123,16 +126,16 @@ fn timeouts(call: &mut Call<'_>) -> Checked<Value> {
 }
 
 fn set_timeouts(call: &mut Call<'_>) -> Checked<Value> {
-    let mut to = build::timeouts(&call.row(0)?);
+    let asked = build::timeouts(&call.row(0)?);
     let from = call.host.with(|session| Ok(session.see(&want_host())?.timeouts))?;
-    for (new, old) in [(&mut to.tcp, from.tcp), (&mut to.tcp_fin, from.tcp_fin), (&mut to.udp, from.udp)] {
-        if *new == 0 {
-            *new = old;
-        }
-    }
+    let to = asked.over(from);
     if from != to {
         call.effect(vec![Step::SetTimeouts { from, to }])?;
     }
+    call.host.with(|session| {
+        session.claim_timeouts(asked);
+        Ok(())
+    })?;
     Ok(Value::Nil)
 }
 

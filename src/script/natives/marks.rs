@@ -136,7 +136,7 @@ fn spec(call: &mut Call<'_>) -> Checked<(Marks, bool)> {
 
 fn add(call: &mut Call<'_>) -> Checked<Value> {
     let (marks, _) = spec(call)?;
-    seen(call)?;
+    call.host.with(|session| session.see(&want_marks()).map(|_| ()))?;
     let entry = MarkEntry { mark: marks.mark, owner: call.host.owner.borrow().clone() };
     let step = |selector| Step::AddMark { selector, entry: entry.clone() };
     call.effect(marks.selectors.into_iter().map(step).collect())?;

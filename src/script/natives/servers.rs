@@ -90,7 +90,12 @@ fn add(call: &mut Call<'_>) -> Checked<Value> {
     let row = call.row(0)?;
     let (key, server) = build::server(&row, &service).map_err(|fault| fault.arg(0))?;
     let step = Step::AddServer { service, key, server };
-    entry(call, &service, || step.clone())?;
+    let want = want_service(&service);
+    // Only looked at: a copy for each of many servers would be a copy of all of them.
+    let there = call.host.with(|session| Ok(session.see(&want)?.service(&service).is_some()))?;
+    if !there {
+        return Err(refusal(&step, libc::ESRCH).into());
+    }
     call.effect(vec![step])?;
     call.records.make(call.lua, Id::Server(service, key))
 }
