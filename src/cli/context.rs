@@ -81,7 +81,8 @@ impl Context {
 
     pub fn engine(&self) -> Result<Engine> {
         let lib_dirs = vec![self.common.config_dir.join("lib")];
-        let limits = Limits { memory: MEMORY_LIMIT, stdlib: self.common.stdlib.into(), lib_dirs };
+        let stdlib = self.common.stdlib.into();
+        let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust: super::find::check };
         Engine::new(limits, self.cancel.clone())
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::clock;
 use crate::error::{Error, Result};
 use crate::plan::{Action, Journal, Plan};
 
@@ -110,6 +111,22 @@ pub fn discard(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Puts a journal aside that nobody can read, and says so. A journal is written in one piece before anything is
+/// sent, so this is no kill but a disk or a hand.
+pub fn put_aside(path: &Path) -> Result<Option<String>> {
+    let Ok(bytes) = fs::read(path) else { return Ok(None) };
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if bytes.is_empty() || serde_json::from_slice::<Header>(first).is_ok() {
+        return Ok(None);
+    }
+    let aside = path.with_extension(format!("journal-bad-{}", clock::since_boot().as_secs()));
+    fs::rename(path, &aside).map_err(|error| Error::io("rename", path, &error))?;
+    let (path, aside) = (path.display(), aside.display());
+    Ok(Some(format!(
+        "{path} is unreadable; kept as {aside}. An earlier run may have been killed: compare lvsh plan with what you expect"
+    )))
 }
 
 /// What is left of a run of this boot. A line that was not written whole was of a plan that was not begun.

@@ -149,6 +149,9 @@ fn told(context: &Context, session: &Session, answer: Answer) -> Done {
 fn recover(context: &Context, name: &str, session: &mut Session) -> Result<()> {
     let Some(store) = &context.store else { return Ok(()) };
     let file = store.journal_file(name);
+    if let Some(warning) = journal::put_aside(&file)? {
+        context.warn("", warning);
+    }
     let Some(left) = journal::leftover(&file, store.boot_id()) else { return Ok(()) };
     let undo = still_standing(&left, session)?;
     let words = left.words(&format!("'{}'", name.trim_start_matches("run-")));

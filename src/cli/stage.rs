@@ -101,6 +101,9 @@ pub fn past(
         context.warn(name, format!("{holder} is at work on it; what is shown may be over in a moment"));
         return Ok(past);
     }
+    if write && let Some(warning) = journal::put_aside(&file)? {
+        context.warn(name, warning);
+    }
     if let Some(left) = journal::leftover(&file, store.boot_id()) {
         let words = left.words(&format!("'{name}'"));
         context.warn("", format!("{words}; converging from what the kernel has"));

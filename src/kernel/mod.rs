@@ -13,6 +13,7 @@ mod capable;
 pub mod ipvs;
 pub mod netns;
 pub mod nft;
+mod promote;
 pub mod route;
 pub mod sysctl;
 

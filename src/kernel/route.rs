@@ -14,6 +14,7 @@ use rtnetlink::{AddressMessageBuilder, Handle};
 use tokio::runtime::{self, Runtime};
 
 use super::announce;
+use super::promote::Promotion;
 use crate::backend::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::model::{IfName, Vip, VipKey};
@@ -157,7 +158,7 @@ async fn one(
             Ok(Some((link.clone(), key.addr.addr())))
         }
         Step::SetVip { to, .. } => set(handle, link, key, *to).await.map(|()| None),
-        _ => handle.address().del(message(link, key)).execute().await.map_err(errno_of).map(|()| None),
+        _ => del(handle, link, key).await.map(|()| None),
     }
 }
 
@@ -186,6 +187,18 @@ async fn set(handle: &Handle, link: &Link, key: &VipKey, vip: Vip) -> std::resul
     let mut request = handle.address().add(link.index, key.addr.addr(), key.addr.prefix_len()).replace();
     *request.message_mut() = message;
     request.execute().await.map_err(errno_of)
+}
+
+/// `ip address del 192.0.2.1/24 dev eth0`, and nothing but that address.
+async fn del(handle: &Handle, link: &Link, key: &VipKey) -> std::result::Result<(), Errno> {
+    let shares_subnet = |one: &AddressMessage| {
+        let net = net_of(one).filter(|net| *net != key.addr && one.header.index == link.index);
+        net.is_some_and(|net| net.trunc() == key.addr.trunc())
+    };
+    let may_take_others = key.addr.addr().is_ipv4() && key.addr.prefix_len() < 32;
+    let others = may_take_others && addresses(handle).await?.iter().any(shares_subnet);
+    let _promotion = if others { Promotion::allow(&link.name) } else { None };
+    handle.address().del(message(link, key)).execute().await.map_err(errno_of)
 }
 
 fn message(link: &Link, key: &VipKey) -> AddressMessage {

@@ -1,6 +1,6 @@
 //! The VM's thread, and waiting for it no longer than it may take.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ pub struct Limits {
     pub stdlib: Stdlib,
     /// Where `require` looks, after the policy's own directory.
     pub lib_dirs: Vec<PathBuf>,
+    /// Refuses a module that may not be trusted, as the policy itself was checked before.
+    pub trust: fn(&Path) -> Result<()>,
 }
 
 impl Default for Limits {
@@ -29,6 +31,7 @@ impl Default for Limits {
             memory: 64 * 1024 * 1024,
             stdlib: Stdlib::Safe,
             lib_dirs: vec![PathBuf::from("/etc/lvsh/lib")],
+            trust: |_| Ok(()),
         }
     }
 }
@@ -92,7 +95,7 @@ impl Engine {
         let session: Shared = Arc::new(Mutex::new(None));
         let (session2, cancel2) = (Arc::clone(&session), cancel.clone());
         let work = move || {
-            let host = Host::new(session2, cancel2, limits.memory, limits.lib_dirs.clone());
+            let host = Host::new(session2, cancel2, &limits);
             let mut vm = Vm::new(host, &limits);
             while let Ok(job) = inbox.recv() {
                 let answer = match &mut vm {

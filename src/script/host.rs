@@ -1,11 +1,12 @@
 //! What the natives of one VM share.
 
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cancel::{Cancel, brief};
+use super::engine::Limits;
 use super::source::Sources;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Session;
@@ -22,6 +23,8 @@ pub(super) struct Host {
     pub sources: Sources,
     /// Bytes the VM may use, for the message.
     pub memory: usize,
+    /// Refuses what others could have written.
+    pub trust: fn(&Path) -> Result<()>,
     /// Where `require` looks.
     pub dirs: RefCell<Vec<PathBuf>>,
     /// Whose marks are added: the policy's or script's name.
@@ -39,13 +42,14 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub fn new(session: Shared, cancel: Cancel, memory: usize, dirs: Vec<PathBuf>) -> Host {
+    pub fn new(session: Shared, cancel: Cancel, limits: &Limits) -> Host {
         Host {
             session,
             cancel,
             sources: Sources::default(),
-            memory,
-            dirs: RefCell::new(dirs),
+            memory: limits.memory,
+            trust: limits.trust,
+            dirs: RefCell::new(limits.lib_dirs.clone()),
             owner: RefCell::default(),
             entry: RefCell::default(),
             status: RefCell::default(),

@@ -148,6 +148,7 @@ fn require(lua: &Lua, host: &Rc<Host>, mut args: MultiValue) -> Checked<MultiVal
         return known.into_lua_multi(lua).map_err(lua_fault);
     }
     let path = find(host, &name).map_err(|fault| fault.arg(0))?;
+    (host.trust)(&path)?;
     let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
     let chunk = format!("@{}", path.display());
     let source = host.sources.keep(&chunk, &text);

@@ -125,3 +125,20 @@ fn a_script_killed_for_real_is_taken_back() {
     assert_eq!(next.out, "0\n");
     assert_eq!(here.run(&["eval", "1"]).ok().err, "", "said once");
 }
+
+/// What cannot be read is kept for a look and said, never thrown away in silence.
+#[test]
+fn a_corrupt_journal_is_put_aside_and_told() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    fs::create_dir_all(here.state()).expect("a folder");
+    fs::write(here.state().join("web.journal"), [0xff, 0x00, 0x7b].repeat(100)).expect("a file");
+    let start = here.run(&["start", "web"]).ok();
+    assert!(
+        start.err.contains("web.journal is unreadable; kept as ROOT/run/web.journal-bad-"),
+        "{}",
+        start.err
+    );
+    assert!(here.state_files().iter().any(|name| name.starts_with("web.journal-bad-")));
+    assert!(here.run(&["stop", "web"]).ok().err.is_empty());
+}

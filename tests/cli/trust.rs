@@ -22,6 +22,20 @@ fn what_others_can_write_is_refused() {
     assert!(here.bytes().is_empty());
 }
 
+/// A module is code as the policy is.
+#[test]
+fn what_others_can_write_is_not_required() {
+    let here = Playground::new();
+    here.policy("web", &format!("local roll = require 'roll'\n{WEB}"));
+    let module = here.policy("roll", "return {}");
+    here.run(&["plan", "web"]).ok();
+    chmod(&module, 0o666);
+    let ended = here.run(&["plan", "web"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("web.lua:1: "), "{}", ended.err);
+    assert!(ended.err.contains("roll.lua can be written by its group and everyone"), "{}", ended.err);
+}
+
 #[test]
 fn links_are_followed() {
     let here = Playground::new();

@@ -43,6 +43,26 @@ fn has_proto(route: &mut Route) -> bool {
     route.vips().unwrap().values().any(|vip| vip.is_ours())
 }
 
+/// The kernel takes the other addresses of a subnet away with the first one, unless told otherwise.
+#[test]
+fn the_first_address_of_a_subnet_goes_alone() {
+    in_netns(|| {
+        let _peer = Peer::new();
+        let setting = "/proc/sys/net/ipv4/conf/here/promote_secondaries";
+        std::fs::write(setting, "0").unwrap();
+        run("ip addr add 192.0.2.7/24 dev here");
+        let mut route = Route::new();
+        assert_eq!(apply(&mut route, &[add("192.0.2.9/24 dev here")]), ["done"]);
+        run("ip addr add 192.0.2.11/24 dev here");
+        // Ours is a secondary one here; make it the first by taking the first away.
+        assert_eq!(apply(&mut route, &[del("192.0.2.7/24 dev here")]), ["done"]);
+        assert_eq!(apply(&mut route, &[del("192.0.2.9/24 dev here")]), ["done"]);
+        let left = route.vips().unwrap();
+        assert!(left.contains_key(&key("192.0.2.11/24 dev here")), "{left:?}");
+        assert_eq!(std::fs::read_to_string(setting).unwrap().trim(), "0");
+    });
+}
+
 #[test]
 fn addresses_are_added_tagged_and_removed() {
     in_netns(|| {
