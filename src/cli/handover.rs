@@ -76,8 +76,10 @@ pub fn spare(
     given_up: &Owned,
     session: &mut Session,
 ) -> Vec<Heir> {
-    let mut others = context.store.as_ref().map(Store::all).unwrap_or_default();
-    others.remove(name);
+    if given_up.is_empty() {
+        return Vec::new();
+    }
+    let others = context.store.as_ref().map(|store| store.others(name)).unwrap_or_default();
     let mut others: Vec<Saved> = others.into_values().collect();
     others.sort_by(|a, b| a.started.total_cmp(&b.started));
     let mut shared = Owned::default();

@@ -6,6 +6,7 @@ mod context;
 mod done;
 mod find;
 mod handover;
+mod heap;
 mod journal;
 mod lock;
 mod look;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
 
 fn whole() -> ExitCode {
     let start = Instant::now();
+    heap::prepare();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error, start),

@@ -273,6 +273,15 @@ pub fn drift(saved: Option<&Saved>, actual: &State) -> BTreeMap<Thing, String> {
 
 /// Says what lint knows of what a policy will have.
 pub fn advise(context: &Context, staged: &mut Staged) {
+    if !context.common.quiet || context.common.json {
+        lint_all(context, staged);
+    }
+    for warning in std::mem::take(&mut staged.session.warnings) {
+        context.warn("", warning);
+    }
+}
+
+fn lint_all(context: &Context, staged: &mut Staged) {
     let machine = staged.session.capabilities().ok();
     let drained = |step: &Step| matches!(step, Step::SetServer { to, .. } if to.weight.is_zero());
     if staged.plan.steps().any(drained) {
@@ -292,8 +301,5 @@ pub fn advise(context: &Context, staged: &mut Staged) {
         for warning in lint_plan(&staged.plan, staged.session.actual(), &observed) {
             context.advise(warning);
         }
-    }
-    for warning in std::mem::take(&mut staged.session.warnings) {
-        context.warn("", warning);
     }
 }
