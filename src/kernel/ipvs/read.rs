@@ -138,17 +138,35 @@ impl Ipvs {
         match want {
             Services::None => Ok((Vec::new(), true)),
             Services::All if careful => Ok((self.list_carefully()?, true)),
-            Services::All => self.dump_services().map(|listing| (listing.entries, listing.steady)),
+            Services::All => self.dump_twice(),
             Services::Only(keys) => Ok((self.get_services(keys.iter())?, true)),
         }
+    }
+
+    /// A list that came in one datagram was made under the kernel's lock. One of several parts may miss entries
+    /// that moved between them, and two such lists may miss the same; so it is made twice before the servers are
+    /// read and twice after, and all four must agree.
+    fn dump_twice(&mut self) -> Result<(Vec<ListedService>, bool)> {
+        let first = self.dump_services()?;
+        if first.parts <= 1 {
+            return Ok((first.entries, first.steady));
+        }
+        let second = self.dump_services()?;
+        let steady = first.steady && second.steady && same_services(&first.entries, &second.entries);
+        Ok((second.entries, steady))
     }
 
     fn list_carefully(&mut self) -> Result<Vec<ListedService>> {
         let mut last = self.dump_services()?;
         let mut seen: BTreeSet<ServiceKey> = last.entries.iter().map(|entry| entry.0).collect();
-        for _ in 0..TRIES {
+        let mut agreed = 0;
+        for _ in 0..2 * TRIES {
             let next = self.dump_services()?;
-            if last.steady && next.steady && same_services(&last.entries, &next.entries) {
+            agreed = match last.steady && next.steady && same_services(&last.entries, &next.entries) {
+                true => agreed + 1,
+                false => 0,
+            };
+            if agreed == 2 {
                 return Ok(next.entries);
             }
             seen.extend(next.entries.iter().map(|entry| entry.0));
