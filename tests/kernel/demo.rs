@@ -55,6 +55,7 @@ fn the_site_balances_http_and_https_and_leaves_nothing() {
         assert_eq!(http.len(), 1, "{} was moved", client.name);
         all.extend(http);
     }
+    assert_eq!(all.len(), 2, "only {all:?} answered: nothing was balanced");
     show(director, "status examples/web.lua");
     show(director, "stop examples/web.lua");
     say("What is left on the director:");

@@ -8,13 +8,14 @@ use super::support::{Host, Net, Output, Topology};
 pub const VIP: &str = "192.168.1.99";
 pub const SERVERS: [&str; 2] = ["192.168.1.107", "192.168.1.109"];
 
-/// Three clients, the director and two real servers on one segment, as the examples have it.
+/// Three clients, the director and two real servers on one segment, as the examples have it. The clients' addresses
+/// are such that `sh` gives them to both servers.
 pub fn topology() -> Topology {
     Topology::new()
         .director("dir", "192.168.1.1")
         .client("c1", "192.168.1.11")
-        .client("c2", "192.168.1.12")
-        .client("c3", "192.168.1.13")
+        .client("c2", "192.168.1.15")
+        .client("c3", "192.168.1.20")
         .server("rs1", SERVERS[0])
         .server("rs2", SERVERS[1])
 }
