@@ -282,6 +282,7 @@ pub fn advise(context: &Context, staged: &mut Staged) {
 }
 
 fn lint_all(context: &Context, staged: &mut Staged) {
+    // A machine that cannot say what it has is linted by what is known without it; a plan needs it not.
     let machine = staged.session.capabilities().ok();
     let drained = |step: &Step| matches!(step, Step::SetServer { to, .. } if to.weight.is_zero());
     if staged.plan.steps().any(drained) {

@@ -75,6 +75,10 @@ impl Playground {
         command
     }
 
+    pub fn root(&self) -> &std::path::Path {
+        self.root.path()
+    }
+
     /// Runs the program on this machine; what differs between runs is made equal.
     pub fn run(&self, words: &[&str]) -> Ended {
         let Output { status, stdout, stderr } = self.command(words).output().expect("the program");
