@@ -15,6 +15,7 @@ mod cancel;
 mod convert;
 mod engine;
 mod fault;
+pub mod help;
 mod host;
 mod natives;
 mod raise;

@@ -4,6 +4,7 @@
 
 mod error;
 mod fields;
+mod help;
 mod ipvsadm;
 mod json;
 mod lines;
@@ -22,6 +23,7 @@ mod value;
 
 pub use error::{error_text, warning_text};
 pub use fields::{Field, fields};
+pub use help::{Row, Topic, help_text};
 pub use ipvsadm::{ipvsadm, ipvsadm_service};
 pub use json::{changes, document, error_value};
 pub use lines::Counts;
