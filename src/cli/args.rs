@@ -5,29 +5,35 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::tooling;
 use crate::script::Stdlib;
 
-const EXIT_CODES: &str = "\
-Exit codes:
-    0  done, or nothing to do
-    1  refused or failed; rolled back, the system is as before
-    2  wrong usage
-    3  the script is wrong; nothing changed, or rolled back
-    4  with --exit-code: the plan has changes
-    5  with --exit-code: degraded (drift, warnings)
-    6  another run holds the lock
-    7  ROLLBACK FAILED: look at the machine
-    8  not permitted, or no IPVS in this kernel
-  124  --timeout passed; rolled back
-  130  interrupted; rolled back
+/// What the exit code says. `Kind::exit_code` gives them.
+pub const EXIT_CODES: [(u8, &str); 11] = [
+    (0, "done, or nothing to do"),
+    (1, "refused or failed; rolled back, the system is as before"),
+    (2, "wrong usage"),
+    (3, "the script is wrong; nothing changed, or rolled back"),
+    (4, "with --exit-code: the plan has changes"),
+    (5, "with --exit-code: degraded (drift, warnings)"),
+    (6, "another run holds the lock"),
+    (7, "ROLLBACK FAILED: look at the machine"),
+    (8, "not permitted, or no IPVS in this kernel"),
+    (124, "--timeout passed; rolled back"),
+    (130, "interrupted; rolled back"),
+];
 
-Example:
-  lvsh plan web     shows what start would do
-  lvsh start web    does it";
+fn after_help() -> String {
+    let codes: String = EXIT_CODES.iter().map(|(code, words)| format!("  {code:>3}  {words}\n")).collect();
+    format!(
+        "Exit codes:\n{codes}\nExample:\n  lvsh plan web     shows what start would do\n  \
+         lvsh start web    does it"
+    )
+}
 
 /// Lua policies for Linux IPVS: planned, applied and undone as one
 #[derive(Debug, Parser)]
-#[command(name = "lvsh", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "lvsh", version, after_help = after_help(), disable_help_subcommand = true)]
 #[command(arg_required_else_help = true)]
 pub struct Arguments {
     #[command(flatten)]
@@ -172,6 +178,23 @@ pub enum Verb {
         #[command(flatten)]
         policy: Policy,
     },
+    /// Show what is known of a command, or of a function, table or field of the API
+    #[command(
+        after_help = "Example:\n  lvsh help start\n  lvsh help add_service\n  lvsh help service.persistent"
+    )]
+    Help(tooling::Help),
+    /// Write the API's types for the Lua language server beside the policies
+    #[command(after_help = "Example:\n  lvsh types /etc/lvsh")]
+    Types(tooling::Types),
+    /// Print the JSON Schema of a policy's table
+    #[command(after_help = "Example:\n  lvsh schema > policy.schema.json")]
+    Schema(tooling::Schema),
+    /// Show a page of the manual, or write all pages
+    #[command(after_help = "Example:\n  lvsh man lua\n  lvsh man --dir /usr/local/share/man")]
+    Man(tooling::Man),
+    /// Print the completion script of a shell
+    #[command(after_help = "Example:\n  lvsh completions bash > /etc/bash_completion.d/lvsh")]
+    Completions(tooling::Completions),
 }
 
 impl Verb {
@@ -188,12 +211,20 @@ impl Verb {
             Verb::Run { .. } => "run",
             Verb::Eval { .. } => "eval",
             Verb::Lint { .. } => "lint",
+            Verb::Help(_) => "help",
+            Verb::Types(_) => "types",
+            Verb::Schema(_) => "schema",
+            Verb::Man(_) => "man",
+            Verb::Completions(_) => "completions",
         }
     }
 
     /// Whether it can change the machine, and so what a failure says of the changes.
     pub fn changes(&self) -> bool {
-        !matches!(self, Verb::Plan { .. } | Verb::Status { .. } | Verb::List { .. } | Verb::Lint { .. })
+        use Verb::{Completions, Help, Lint, List, Man, Plan, Schema, Status, Types};
+        let looks = matches!(self, Plan { .. } | Status { .. } | List { .. } | Lint { .. });
+        let tells = matches!(self, Help(_) | Types(_) | Schema(_) | Man(_) | Completions(_));
+        !looks && !tells
     }
 }
 
@@ -270,6 +301,16 @@ mod tests {
     fn the_definition_is_sound() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_kind_of_error_has_its_exit_code_in_the_manual() {
+        use crate::error::Kind::*;
+        for kind in
+            [Refused, Conflict, Script, Usage, Locked, RollbackFailed, Unable, Timeout, Interrupted, Io]
+        {
+            assert!(EXIT_CODES.iter().any(|(code, _)| *code == kind.exit_code()), "{kind:?}");
+        }
     }
 
     #[test]

@@ -96,6 +96,11 @@ impl Context {
         style(self.common.color, std::io::stdout().is_terminal())
     }
 
+    /// Whether stdout is coloured.
+    pub fn colored(&self) -> bool {
+        self.style() == Style::new(true)
+    }
+
     /// Colours for stderr.
     pub fn error_style(&self) -> Style {
         style(self.common.color, std::io::stderr().is_terminal())

@@ -16,6 +16,7 @@ mod restart;
 mod run;
 mod stage;
 mod store;
+mod tooling;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -84,6 +85,11 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
+        Verb::Help(asked) => tooling::help(context, &asked),
+        Verb::Types(asked) => tooling::types(context, &asked),
+        Verb::Schema(asked) => tooling::schema(&asked),
+        Verb::Man(asked) => tooling::man(context, &asked),
+        Verb::Completions(asked) => Ok(tooling::completions(&asked)),
     }
 }
 

@@ -53,7 +53,7 @@ pub fn contents() -> Topic {
     for known in index() {
         let Item::Function(entry) = known.item else { continue };
         let first = entry.doc.split_inclusive(['.', ';']).next().unwrap_or(entry.doc);
-        let row = Row::new("", entry.signature(), first.trim_end_matches(';'));
+        let row = Row::new("", entry.signature(), format!("{}.", first.trim_end_matches([';', '.'])));
         match groups.iter_mut().find(|(group, _)| *group == entry.group) {
             Some((_, rows)) => rows.push(row),
             None => groups.push((entry.group, vec![Row { label: entry.group.to_string(), ..row }])),

@@ -8,5 +8,6 @@ mod locks;
 mod policies;
 mod shared;
 mod support;
+mod tooling;
 mod trust;
 mod wrong;

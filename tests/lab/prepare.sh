@@ -6,7 +6,7 @@ say() { echo "== $*" >&2; }
 packages=(
     qemu-system-x86:qemu-system-x86_64 busybox-static:busybox kmod:modprobe xz-utils:xz zstd:zstd binutils:strip
     iproute2:ip nftables:nft iptables:iptables ipvsadm:ipvsadm procps:sysctl curl:curl
-    build-essential:cc
+    build-essential:cc groff-base:groff zsh:zsh fish:fish
 )
 missing=()
 for entry in "${packages[@]}"; do
