@@ -21,7 +21,7 @@ pub struct Completions {
 pub enum Shell {
     /// lvsh completions bash > /etc/bash_completion.d/lvsh
     Bash,
-    /// lvsh completions zsh > "${fpath[1]}/_lvsh"
+    /// lvsh completions zsh > /usr/local/share/zsh/site-functions/_lvsh
     Zsh,
     /// lvsh completions fish > ~/.config/fish/completions/lvsh.fish
     Fish,
