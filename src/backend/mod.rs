@@ -5,9 +5,10 @@ mod memory;
 pub use memory::Memory;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
-use crate::model::{IfName, ServiceKey, Snapshot, SysctlName};
+use crate::model::{Connection, IfName, ServiceKey, Snapshot, SysctlName};
 use crate::plan::Step;
 
 /// The machine a policy works on.
@@ -33,6 +34,21 @@ pub trait Backend: Send {
     /// The MTU of a device, which decides what the kernel takes for a sync daemon's maxlen;
     /// [`crate::model::SyncDaemon::DEFAULT_MTU`] of one that is not there.
     fn mtu(&mut self, dev: &IfName) -> u32;
+
+    /// Gives the entries of the connection table to `each`, one after the other, in no order, until it breaks: a table
+    /// may have a million, and nothing is kept. Entries that come or go meanwhile may be missed or seen twice.
+    ///
+    /// # Errors
+    /// Kind `Unable`: no IPVS, or a line that is not understood; kind `Io` when the table cannot be read.
+    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()>;
+
+    /// Sets the counters of a service and its servers to 0; `None` is all services. Live numbers of connections
+    /// stay, and so do the totals of /proc/net/ip_vs_stats when it is one service. From Linux 7.2 on traffic of the last
+    /// two seconds may be counted afterwards.
+    ///
+    /// # Errors
+    /// ESRCH, kind `Refused`: there is no such service.
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()>;
 
     /// What is to be said beside the last answers; nearly always nothing. An address
     /// that could not be announced, an element of our nft table that somebody else wrote.

@@ -1,8 +1,10 @@
 //! All or nothing, with a backend that fails where the test says.
 
+use std::ops::ControlFlow;
+
 use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
 use lvsh::error::{Error, Kind, Result};
-use lvsh::model::{IfName, Snapshot};
+use lvsh::model::{Connection, IfName, ServiceKey, Snapshot};
 use lvsh::plan::{Journal, NoJournal, Plan, Step, execute, refusal};
 
 use crate::{state, table};
@@ -58,6 +60,14 @@ impl Backend for Faulty {
 
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.memory.mtu(dev)
+    }
+
+    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
+        self.memory.connections(each)
+    }
+
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        self.memory.zero(service)
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a script sees, what a policy owns, and what start, stop and drift come to.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
 use lvsh::error::{Kind, Result};
-use lvsh::model::{IfName, Snapshot, State};
+use lvsh::model::{Connection, IfName, ServiceKey, Snapshot, State};
 use lvsh::plan::{Action, Declared, Mode, NoJournal, Owned, Session, Step};
 
 use crate::{lines, state, table};
@@ -25,6 +26,12 @@ impl Backend for Shared {
     }
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.0.lock().unwrap().mtu(dev)
+    }
+    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
+        self.0.lock().unwrap().connections(each)
+    }
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        self.0.lock().unwrap().zero(service)
     }
 }
 
