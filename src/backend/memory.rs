@@ -1,9 +1,8 @@
 //! A director in memory: the kernel's refusals without the kernel.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
-use super::{Backend, Capabilities, Outcome, Services, Want};
+use super::{Backend, Capabilities, Entries, Outcome, Services, Want};
 use crate::error::Result;
 use crate::model::{
     Connection, IfName, Observed, Scheduler, ServerLive, ServiceKey, Snapshot, State, Stats, SyncDaemon,
@@ -169,10 +168,8 @@ impl Backend for Memory {
         SyncDaemon::DEFAULT_MTU
     }
 
-    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
-        // Broken off is done.
-        let _ = self.connections.iter().cloned().try_for_each(each);
-        Ok(())
+    fn connection_table(&mut self) -> Result<Entries> {
+        Ok(Box::new(self.connections.clone().into_iter().map(Ok)))
     }
 
     fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {

@@ -35,12 +35,23 @@ pub trait Backend: Send {
     /// [`crate::model::SyncDaemon::DEFAULT_MTU`] of one that is not there.
     fn mtu(&mut self, dev: &IfName) -> u32;
 
-    /// Gives the entries of the connection table to `each`, one after the other, in no order, until it breaks: a table
-    /// may have a million, and nothing is kept. Entries that come or go meanwhile may be missed or seen twice.
+    /// The connection table, read while it is walked: it may have a million entries, and nothing is kept. They come in
+    /// no order; those that come or go meanwhile may be missed or seen twice. It is the table of the network namespace
+    /// of the calling thread, wherever it is walked.
     ///
     /// # Errors
     /// Kind `Unable`: no IPVS, or a line that is not understood; kind `Io` when the table cannot be read.
-    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()>;
+    fn connection_table(&mut self) -> Result<Entries>;
+
+    /// Gives the entries of the connection table to `each` until it breaks.
+    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
+        for entry in self.connection_table()? {
+            if each(entry?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
 
     /// Sets the counters of a service and its servers to 0; `None` is all services. Live numbers of connections
     /// stay, and so do the totals of /proc/net/ip_vs_stats when it is one service. From Linux 7.2 on traffic of the last
@@ -56,6 +67,9 @@ pub trait Backend: Send {
         Vec::new()
     }
 }
+
+/// A connection table that is being read. After an error there is no more.
+pub type Entries = Box<dyn Iterator<Item = Result<Connection>> + Send>;
 
 /// What became of one step.
 #[derive(Clone, Debug)]

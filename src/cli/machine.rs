@@ -1,13 +1,12 @@
 //! The machine a run works on.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
 use super::store::write_whole;
-use crate::backend::{Backend, Capabilities, Memory, Outcome, Want};
+use crate::backend::{Backend, Capabilities, Entries, Memory, Outcome, Want};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Kernel;
 use crate::model::{Connection, IfName, Observed, ServiceKey, Snapshot, State, SyncDaemon};
@@ -73,8 +72,8 @@ impl Backend for Late {
         self.with(|kernel| kernel.mtu(dev)).unwrap_or(SyncDaemon::DEFAULT_MTU)
     }
 
-    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
-        self.with(|kernel| kernel.connections(each))?
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.with(|kernel| kernel.connection_table())?
     }
 
     fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
@@ -110,8 +109,8 @@ impl Backend for ReadOnly {
         self.0.mtu(dev)
     }
 
-    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
-        self.0.connections(each)
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.0.connection_table()
     }
 
     fn zero(&mut self, _service: Option<&ServiceKey>) -> Result<()> {
@@ -194,8 +193,8 @@ impl Backend for Kept {
         self.memory.mtu(dev)
     }
 
-    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
-        self.memory.connections(each)
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.memory.connection_table()
     }
 
     fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {

@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::ControlFlow;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
@@ -18,44 +18,75 @@ use crate::model::{Connection, ConnectionState, Family, Fwmark, PeData, Port, Pr
 const TABLE: &str = "/proc/thread-self/net/ip_vs_conn";
 const BUFFER: usize = 64 * 1024;
 
-/// Gives each entry to `each` until it breaks.
-pub fn read(each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
-    let path = Path::new(TABLE);
-    let failed = |error: std::io::Error| Error::io("read", path, &error);
-    stream(&mut File::open(path).map_err(failed)?, each)
+/// The table of this thread's namespace, entry by entry.
+pub struct Table {
+    source: Box<dyn Read + Send>,
+    buffer: Vec<u8>,
+    /// What of the buffer is read and not yet given out.
+    rest: Range<usize>,
+    /// The head line was not met yet.
+    head: bool,
+    ended: bool,
 }
 
-fn stream(table: &mut dyn Read, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
-    let failed = |error: std::io::Error| Error::io("read", Path::new(TABLE), &error);
-    let mut buffer = vec![0; BUFFER];
-    let (mut filled, mut header) = (0, true);
-    loop {
-        // A line is far shorter than the buffer; one that fills it is none of ours and fails to parse.
-        let room = buffer.get_mut(filled..).unwrap_or_default();
-        let got = if room.is_empty() { 0 } else { table.read(room).map_err(failed)? };
-        let end = got == 0;
-        filled += got;
-        let seen = buffer.get(..filled).unwrap_or_default();
-        let whole = match seen.iter().rposition(|byte| *byte == b'\n') {
-            Some(last) => last + 1,
-            None if end => filled,
-            None => continue,
-        };
-        let lines = seen.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
-        for line in lines.filter(|line| !line.is_empty()) {
-            if std::mem::take(&mut header) && line.starts_with(b"Pro ") {
+impl Table {
+    pub fn open() -> Result<Table> {
+        let file = File::open(TABLE).map_err(|error| Error::io("read", Path::new(TABLE), &error))?;
+        Ok(Table::of(Box::new(file)))
+    }
+
+    fn of(source: Box<dyn Read + Send>) -> Table {
+        Table { source, buffer: vec![0; BUFFER], rest: 0..0, head: true, ended: false }
+    }
+
+    /// Where the next line is in the buffer; `None` at the end.
+    fn line(&mut self) -> std::io::Result<Option<Range<usize>>> {
+        let mut looked = 0;
+        loop {
+            let unread = self.buffer.get(self.rest.clone()).unwrap_or_default();
+            let fresh = unread.get(looked..).unwrap_or_default();
+            if let Some(length) = fresh.iter().position(|byte| *byte == b'\n').map(|at| looked + at) {
+                let line = self.rest.start..self.rest.start + length;
+                self.rest.start = line.end + 1;
+                return Ok(Some(line));
+            }
+            looked = unread.len();
+            // A line is far shorter than the buffer: one that fills it is none of ours, and will not parse.
+            if self.ended || looked == self.buffer.len() {
+                let line = std::mem::replace(&mut self.rest, 0..0);
+                return Ok((!line.is_empty()).then_some(line));
+            }
+            self.buffer.copy_within(self.rest.clone(), 0);
+            let room = self.buffer.get_mut(looked..).unwrap_or_default();
+            let got = self.source.read(room)?;
+            self.ended = got == 0;
+            self.rest = 0..looked + got;
+        }
+    }
+}
+
+impl Iterator for Table {
+    type Item = Result<Connection>;
+
+    fn next(&mut self) -> Option<Result<Connection>> {
+        loop {
+            let line = match self.line() {
+                Ok(line) => self.buffer.get(line?).unwrap_or_default(),
+                Err(error) => {
+                    (self.ended, self.rest) = (true, 0..0);
+                    return Some(Err(Error::io("read", Path::new(TABLE), &error)));
+                }
+            };
+            let head = std::mem::take(&mut self.head) && line.starts_with(b"Pro ");
+            if line.is_empty() || head {
                 continue;
             }
-            let entry = parse(line).ok_or_else(|| not_understood(line))?;
-            if each(entry).is_break() {
-                return Ok(());
+            let entry = parse(line).ok_or_else(|| not_understood(line));
+            if entry.is_err() {
+                (self.ended, self.rest) = (true, 0..0);
             }
+            return Some(entry);
         }
-        if end {
-            return Ok(());
-        }
-        buffer.copy_within(whole..filled, 0);
-        filled -= whole;
     }
 }
 
@@ -160,9 +191,9 @@ mod tests {
     use super::*;
 
     /// A file that hands out so many bytes at a time, as the kernel ends its pages at a line or anywhere.
-    struct Pages<'a>(&'a [u8], usize);
+    struct Pages(&'static [u8], usize);
 
-    impl Read for Pages<'_> {
+    impl Read for Pages {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
             let count = self.0.len().min(self.1).min(into.len());
             into[..count].copy_from_slice(&self.0[..count]);
@@ -172,12 +203,8 @@ mod tests {
     }
 
     fn all(text: &str, page: usize) -> Result<Vec<Connection>> {
-        let mut out = Vec::new();
-        stream(&mut Pages(text.as_bytes(), page), &mut |entry| {
-            out.push(entry);
-            ControlFlow::Continue(())
-        })?;
-        Ok(out)
+        let text: &'static str = Box::leak(text.to_string().into_boxed_str());
+        Table::of(Box::new(Pages(text.as_bytes(), page))).collect()
     }
 
     /// `ipvsadm -Lcn` of the same table, but without its clock.
@@ -233,13 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn who_has_seen_enough_stops() {
-        let mut seen = 0;
-        let mut first = |_| {
-            seen += 1;
-            ControlFlow::Break(())
-        };
-        stream(&mut Pages(LINUX_6_1.as_bytes(), 4096), &mut first).expect("stopped");
-        assert_eq!(seen, 1);
+    fn after_an_error_there_is_no_more() {
+        let text = format!("{}TCP is no line\n{}", LINUX_6_1, LINUX_6_1).leak();
+        let mut table = Table::of(Box::new(Pages(text.as_bytes(), 4096)));
+        assert_eq!(table.by_ref().filter(|entry| entry.is_err()).count(), 1);
+        assert!(table.next().is_none());
     }
 }

@@ -19,12 +19,11 @@ mod promote;
 pub mod route;
 pub mod sysctl;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use crate::backend::{Backend, Capabilities, Outcome, Services, Want};
+use crate::backend::{Backend, Capabilities, Entries, Outcome, Services, Want};
 use crate::error::Result;
-use crate::model::{Connection, IfName, ServiceKey, Snapshot, SyncDaemon};
+use crate::model::{IfName, ServiceKey, Snapshot, SyncDaemon};
 use crate::plan::Step;
 
 use ipvs::Ipvs;
@@ -151,10 +150,10 @@ impl Backend for Kernel {
         self.ipvs().map_or(SyncDaemon::DEFAULT_MTU, |ipvs| ipvs.mtu(dev))
     }
 
-    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
+    fn connection_table(&mut self) -> Result<Entries> {
         // The file is there once the module is.
         self.ipvs()?;
-        conns::read(each)
+        Ok(Box::new(conns::Table::open()?))
     }
 
     fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {

@@ -10,7 +10,7 @@ use super::{Family, Fwmark, Port, Protocol, ServerKey, show_endpoint};
 
 /// One entry, as `/proc/net/ip_vs_conn` has it (`ip_vs_conn_seq_show`, net/netfilter/ipvs/ip_vs_conn.c).
 ///
-/// The kernel does not say which service made an entry.
+/// The kernel does not say which service made an entry; [`super::Makers`] can nearly always.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Connection {
     /// Number 0 (`IP`) for the template of a firewall-mark service.

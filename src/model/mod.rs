@@ -6,6 +6,7 @@
 mod addr;
 mod connection;
 mod host;
+mod makers;
 mod mark;
 mod persist;
 mod server;
@@ -16,6 +17,7 @@ mod sync;
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
 pub use connection::{Connection, ConnectionState, PeData, Target};
 pub use host::{IfName, SysctlName, Timeouts, Vip, VipKey};
+pub use makers::{ConnectionFilter, Makers};
 pub use mark::{Fwmark, Hook, MarkKind, MarkSelector, PortRange};
 pub use persist::{MAX_PERSIST_SECONDS, Netmask, PeName, Persistence};
 pub use server::{Forwarding, Server, ServerKey, Tunnel, TunnelKind, Weight};

@@ -1,10 +1,8 @@
 //! All or nothing, with a backend that fails where the test says.
 
-use std::ops::ControlFlow;
-
-use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
+use lvsh::backend::{Backend, Capabilities, Entries, Memory, Outcome, Want};
 use lvsh::error::{Error, Kind, Result};
-use lvsh::model::{Connection, IfName, ServiceKey, Snapshot};
+use lvsh::model::{IfName, ServiceKey, Snapshot};
 use lvsh::plan::{Journal, NoJournal, Plan, Step, execute, refusal};
 
 use crate::{state, table};
@@ -62,8 +60,8 @@ impl Backend for Faulty {
         self.memory.mtu(dev)
     }
 
-    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
-        self.memory.connections(each)
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.memory.connection_table()
     }
 
     fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {

@@ -1,11 +1,10 @@
 //! What a script sees, what a policy owns, and what start, stop and drift come to.
 
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
+use lvsh::backend::{Backend, Capabilities, Entries, Memory, Outcome, Want};
 use lvsh::error::{Kind, Result};
-use lvsh::model::{Connection, IfName, ServiceKey, Snapshot, State};
+use lvsh::model::{IfName, ServiceKey, Snapshot, State};
 use lvsh::plan::{Action, Declared, Mode, NoJournal, Owned, Session, Step};
 
 use crate::{lines, state, table};
@@ -27,8 +26,8 @@ impl Backend for Shared {
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.0.lock().unwrap().mtu(dev)
     }
-    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
-        self.0.lock().unwrap().connections(each)
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.0.lock().unwrap().connection_table()
     }
     fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
         self.0.lock().unwrap().zero(service)
