@@ -1,12 +1,12 @@
 //! A director in memory: the kernel's refusals without the kernel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Backend, Capabilities, Entries, Outcome, Services, Want};
 use crate::error::Result;
 use crate::model::{
-    Connection, IfName, Observed, Scheduler, ServerLive, ServiceKey, Snapshot, State, Stats, SyncDaemon,
-    SysctlName,
+    Connection, IfName, Makers, Observed, Port, Scheduler, ServerKey, ServerLive, ServiceKey, Snapshot,
+    State, Stats, SyncDaemon, Sysctl, SysctlName,
 };
 use crate::plan::{Step, World, advance, no_service, refusal};
 
@@ -16,7 +16,8 @@ use crate::plan::{Step, World, advance, no_service, refusal};
 pub struct Memory {
     pub state: State,
     pub observed: Observed,
-    /// What a listing finds; nothing makes them but whoever fills the list.
+    /// The connection table. Nothing makes entries but whoever fills the list; removing a server ends its own, as the
+    /// kernel does with `expire_nodest_conn` at 1. While it is not empty, live numbers are counted from it.
     pub connections: Vec<Connection>,
     world: World,
     /// How many steps it was asked to make; a test of "sends nothing" counts these.
@@ -46,52 +47,57 @@ impl Memory {
         self
     }
 
+    /// The server that an entry belongs to.
+    fn owner(&self, makers: &Makers, entry: &Connection) -> Option<(ServiceKey, ServerKey)> {
+        let service = makers.maker(entry)?;
+        let any_port = ServerKey { port: Port(0), ..entry.server };
+        let servers = &self.state.service(&service)?.servers;
+        let key = [entry.server, any_port].into_iter().find(|key| servers.contains_key(key))?;
+        Some((service, key))
+    }
+
+    fn count(&self) -> BTreeMap<(ServiceKey, ServerKey), ServerLive> {
+        let (makers, mut out) = (Makers::of(&self.state), BTreeMap::<_, ServerLive>::new());
+        for entry in &self.connections {
+            let Some(owner) = self.owner(&makers, entry) else { continue };
+            let live = out.entry(owner).or_default();
+            let number = match (entry.is_template(), entry.is_active()) {
+                (true, _) => &mut live.persist,
+                (false, true) => &mut live.active,
+                (false, false) => &mut live.inactive,
+            };
+            *number += 1;
+        }
+        out
+    }
+
+    fn end_connections(&mut self, service: &ServiceKey, server: &ServerKey) {
+        let expires = SysctlName::new("expire_nodest_conn")
+            .is_ok_and(|name| self.sysctl(&name).as_deref() == Some("1"));
+        if expires && !self.connections.is_empty() {
+            let makers = Makers::of(&self.state);
+            let mut all = std::mem::take(&mut self.connections);
+            all.retain(|entry| self.owner(&makers, entry) != Some((*service, *server)));
+            self.connections = all;
+            if let Some(live) = self.observed.servers.get_mut(&(*service, *server)) {
+                *live = ServerLive { stats: live.stats, ..ServerLive::default() };
+            }
+        }
+    }
+
     /// The value of a sysctl that nobody has set yet. A namespace starts from defaults, not from the host's values.
     fn sysctl(&self, name: &SysctlName) -> Option<String> {
         if let Some(value) = self.state.sysctls.get(name) {
             return Some(value.clone());
         }
-        match name.name().strip_prefix(SysctlName::VS) {
-            Some(short) => {
-                let found = VS_DEFAULTS.iter().find(|(known, _)| *known == short)?;
-                Some(found.1.to_string())
-            }
-            None => Some("0".to_string()),
+        // As on Linux 6.1: what came later is not there.
+        match Sysctl::of(name) {
+            Some(known) if known.since.is_empty() && known.default.is_empty() => Some("0".to_string()),
+            Some(known) => known.since.is_empty().then(|| known.default.to_string()),
+            None => (!name.name().starts_with(SysctlName::VS)).then(|| "0".to_string()),
         }
     }
 }
-
-/// `net.ipv4.vs.*` of Linux 6.1 (`vs_vars`, ip_vs_ctl.c) with the defaults of a fresh namespace.
-const VS_DEFAULTS: [(&str, &str); 28] = [
-    ("am_droprate", "10"),
-    ("amemthresh", "1024"),
-    ("backup_only", "0"),
-    ("cache_bypass", "0"),
-    ("conn_reuse_mode", "1"),
-    ("conntrack", "0"),
-    ("drop_entry", "0"),
-    ("drop_packet", "0"),
-    ("expire_nodest_conn", "0"),
-    ("expire_quiescent_template", "0"),
-    ("ignore_tunneled", "0"),
-    ("nat_icmp_send", "0"),
-    ("pmtu_disc", "1"),
-    ("run_estimation", "1"),
-    ("schedule_icmp", "0"),
-    ("secure_tcp", "0"),
-    ("sloppy_sctp", "0"),
-    ("sloppy_tcp", "0"),
-    ("snat_reroute", "1"),
-    ("sync_persist_mode", "0"),
-    ("sync_ports", "1"),
-    ("sync_qlen_max", "0"),
-    ("sync_refresh_period", "0"),
-    ("sync_retries", "0"),
-    ("sync_sock_size", "0"),
-    ("sync_threshold", "3 50"),
-    ("sync_version", "1"),
-    ("est_nice", "0"),
-];
 
 impl Backend for Memory {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
@@ -101,13 +107,19 @@ impl Backend for Memory {
             Services::Only(keys) => keys.contains(key),
             Services::All => true,
         };
+        let counted = (!self.connections.is_empty()).then(|| self.count());
         for (key, entry) in self.state.services.iter().filter(|(key, _)| wanted(key)) {
             seen.state.services.insert(*key, entry.clone());
             let stats = self.observed.services.get(key).copied().unwrap_or(Stats::default());
             seen.observed.services.insert(*key, stats);
             for server in entry.servers.keys() {
                 let id = (*key, *server);
-                let live = self.observed.servers.get(&id).copied().unwrap_or(ServerLive::default());
+                let mut live = self.observed.servers.get(&id).copied().unwrap_or(ServerLive::default());
+                if let Some(counted) =
+                    counted.as_ref().map(|counted| counted.get(&id).copied().unwrap_or_default())
+                {
+                    live = ServerLive { stats: live.stats, ..counted };
+                }
                 seen.observed.servers.insert(id, live);
             }
         }
@@ -143,6 +155,9 @@ impl Backend for Memory {
                 && let Some(value) = self.sysctl(name)
             {
                 self.state.sysctls.entry(name.clone()).or_insert(value);
+            }
+            if let Step::DelServer { service, key, .. } = step {
+                self.end_connections(service, key);
             }
             match advance(&mut self.state, step, &self.world) {
                 Ok(()) => Outcome::Done,

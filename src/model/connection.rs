@@ -121,6 +121,18 @@ impl Connection {
     /// The port of a template that the kernel gave up (`ip_vs_check_template`): its server is gone or takes none.
     pub const GIVEN_UP: Port = Port(0xffff);
 
+    /// `tcp`, `udp`, `sctp`; `ip` of the template of a mark; `icmp`, `proto-47` of what a person's kernel may have beside.
+    pub fn protocol_name(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+            Protocol::Other(0) => "ip",
+            Protocol::Other(1) => "icmp",
+            other @ Protocol::Other(_) => return Cow::Owned(other.to_string()),
+        })
+    }
+
     /// Whether this is no connection but the memory that a client belongs to a server. An FTP data connection whose
     /// client port is not known yet has port 0 too, and another state.
     pub fn is_template(&self) -> bool {

@@ -13,6 +13,7 @@ mod server;
 mod service;
 mod stats;
 mod sync;
+mod sysctl;
 
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
 pub use connection::{Connection, ConnectionState, PeData, Target};
@@ -24,6 +25,7 @@ pub use server::{Forwarding, Server, ServerKey, Tunnel, TunnelKind, Weight};
 pub use service::{Flags, Scheduler, Service, ServiceKey};
 pub use stats::{ServerLive, Stats};
 pub use sync::{SyncDaemon, SyncRole};
+pub use sysctl::{SYSCTLS, Sysctl, Values};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

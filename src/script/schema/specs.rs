@@ -1,7 +1,7 @@
 //! The tables of the API.
 
 use super::{Field, Schema, Ty, field, needed, or};
-use crate::model::MAX_PERSIST_SECONDS;
+use crate::model::{ConnectionState, MAX_PERSIST_SECONDS};
 
 const MARK_NUMBER: Ty = Ty::Mark;
 const PORT: Ty = Ty::Integer { min: 0, max: 65535 };
@@ -146,6 +146,36 @@ pub static SERVER: Schema = Schema {
 
 pub static SERVER_CHANGE: Schema =
     Schema { name: "a server's change", fields: &[METHOD, WEIGHT_FIELD, UPPER, LOWER, TUNNEL, MISSING_OK] };
+
+/// Which entries of the connection table.
+pub static CONNECTION_FILTER: Schema = Schema {
+    name: "a filter of connections",
+    fields: &[
+        field("client", Ty::Net, "Only of this client, or of clients in this network."),
+        field("service", Ty::Service(&SERVICE_KEY), "Only of this service: its key, or its record."),
+        field("server", Ty::Endpoint, "Only to this server."),
+        field("protocol", Ty::Enum(&["tcp", "udp", "sctp"]), "Only of this protocol."),
+        field(
+            "state",
+            Ty::OneOrList(&Ty::Enum(&ConnectionState::KNOWN)),
+            "Only in this state, or one of these.",
+        ),
+    ],
+};
+
+pub static LIST_LIMIT: Ty = Ty::Integer { min: 1, max: 1_000_000 };
+
+pub static EVICT: Schema = Schema {
+    name: "options of evict",
+    fields: &[or(
+        field(
+            "timeout",
+            Ty::Seconds { min: 1, max: 300, whole: false },
+            "How long to wait for the last entry.",
+        ),
+        "5",
+    )],
+};
 
 pub static GONE: Schema = Schema { name: "options", fields: &[MISSING_OK] };
 
