@@ -1,11 +1,14 @@
 //! A director in memory: the kernel's refusals without the kernel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Backend, Capabilities, Outcome, Services, Want};
+use super::{Backend, Capabilities, Entries, Outcome, Services, Want};
 use crate::error::Result;
-use crate::model::{IfName, Observed, Scheduler, ServerLive, Snapshot, State, Stats, SyncDaemon, SysctlName};
-use crate::plan::{Step, World, advance, refusal};
+use crate::model::{
+    Connection, IfName, Makers, Observed, Port, Scheduler, ServerKey, ServerLive, ServiceKey, Snapshot,
+    State, Stats, SyncDaemon, Sysctl, SysctlName,
+};
+use crate::plan::{Step, World, advance, no_service, refusal};
 
 /// A state that takes steps as strictly as the kernel does. For plans, tests, and machines without IPVS; always
 /// by the user's word (`--backend memory`), never instead of a kernel that failed.
@@ -13,6 +16,9 @@ use crate::plan::{Step, World, advance, refusal};
 pub struct Memory {
     pub state: State,
     pub observed: Observed,
+    /// The connection table. Nothing makes entries but whoever fills the list; removing a server ends its own, as the
+    /// kernel does with `expire_nodest_conn` at 1. While it is not empty, live numbers are counted from it.
+    pub connections: Vec<Connection>,
     world: World,
     /// How many steps it was asked to make; a test of "sends nothing" counts these.
     pub sent: usize,
@@ -32,7 +38,7 @@ impl Memory {
             engines: Some(BTreeSet::from(["sip".to_string()])),
             devices: None,
         };
-        Memory { state, observed: Observed::default(), world, sent: 0 }
+        Memory { state, observed: Observed::default(), connections: Vec::new(), world, sent: 0 }
     }
 
     /// The same, knowing exactly what can be loaded and named.
@@ -41,52 +47,57 @@ impl Memory {
         self
     }
 
+    /// The server that an entry belongs to.
+    fn owner(&self, makers: &Makers, entry: &Connection) -> Option<(ServiceKey, ServerKey)> {
+        let service = makers.maker(entry)?;
+        let any_port = ServerKey { port: Port(0), ..entry.server };
+        let servers = &self.state.service(&service)?.servers;
+        let key = [entry.server, any_port].into_iter().find(|key| servers.contains_key(key))?;
+        Some((service, key))
+    }
+
+    fn count(&self) -> BTreeMap<(ServiceKey, ServerKey), ServerLive> {
+        let (makers, mut out) = (Makers::of(&self.state), BTreeMap::<_, ServerLive>::new());
+        for entry in &self.connections {
+            let Some(owner) = self.owner(&makers, entry) else { continue };
+            let live = out.entry(owner).or_default();
+            let number = match (entry.is_template(), entry.is_active()) {
+                (true, _) => &mut live.persist,
+                (false, true) => &mut live.active,
+                (false, false) => &mut live.inactive,
+            };
+            *number += 1;
+        }
+        out
+    }
+
+    fn end_connections(&mut self, service: &ServiceKey, server: &ServerKey) {
+        let expires = SysctlName::new("expire_nodest_conn")
+            .is_ok_and(|name| self.sysctl(&name).as_deref() == Some("1"));
+        if expires && !self.connections.is_empty() {
+            let makers = Makers::of(&self.state);
+            let mut all = std::mem::take(&mut self.connections);
+            all.retain(|entry| self.owner(&makers, entry) != Some((*service, *server)));
+            self.connections = all;
+            if let Some(live) = self.observed.servers.get_mut(&(*service, *server)) {
+                *live = ServerLive { stats: live.stats, ..ServerLive::default() };
+            }
+        }
+    }
+
     /// The value of a sysctl that nobody has set yet. A namespace starts from defaults, not from the host's values.
     fn sysctl(&self, name: &SysctlName) -> Option<String> {
         if let Some(value) = self.state.sysctls.get(name) {
             return Some(value.clone());
         }
-        match name.name().strip_prefix(SysctlName::VS) {
-            Some(short) => {
-                let found = VS_DEFAULTS.iter().find(|(known, _)| *known == short)?;
-                Some(found.1.to_string())
-            }
-            None => Some("0".to_string()),
+        // As on Linux 6.1: what came later is not there.
+        match Sysctl::of(name) {
+            Some(known) if known.since.is_empty() && known.default.is_empty() => Some("0".to_string()),
+            Some(known) => known.since.is_empty().then(|| known.default.to_string()),
+            None => (!name.name().starts_with(SysctlName::VS)).then(|| "0".to_string()),
         }
     }
 }
-
-/// `net.ipv4.vs.*` of Linux 6.1 (`vs_vars`, ip_vs_ctl.c) with the defaults of a fresh namespace.
-const VS_DEFAULTS: [(&str, &str); 28] = [
-    ("am_droprate", "10"),
-    ("amemthresh", "1024"),
-    ("backup_only", "0"),
-    ("cache_bypass", "0"),
-    ("conn_reuse_mode", "1"),
-    ("conntrack", "0"),
-    ("drop_entry", "0"),
-    ("drop_packet", "0"),
-    ("expire_nodest_conn", "0"),
-    ("expire_quiescent_template", "0"),
-    ("ignore_tunneled", "0"),
-    ("nat_icmp_send", "0"),
-    ("pmtu_disc", "1"),
-    ("run_estimation", "1"),
-    ("schedule_icmp", "0"),
-    ("secure_tcp", "0"),
-    ("sloppy_sctp", "0"),
-    ("sloppy_tcp", "0"),
-    ("snat_reroute", "1"),
-    ("sync_persist_mode", "0"),
-    ("sync_ports", "1"),
-    ("sync_qlen_max", "0"),
-    ("sync_refresh_period", "0"),
-    ("sync_retries", "0"),
-    ("sync_sock_size", "0"),
-    ("sync_threshold", "3 50"),
-    ("sync_version", "1"),
-    ("est_nice", "0"),
-];
 
 impl Backend for Memory {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
@@ -96,13 +107,19 @@ impl Backend for Memory {
             Services::Only(keys) => keys.contains(key),
             Services::All => true,
         };
+        let counted = (!self.connections.is_empty()).then(|| self.count());
         for (key, entry) in self.state.services.iter().filter(|(key, _)| wanted(key)) {
             seen.state.services.insert(*key, entry.clone());
             let stats = self.observed.services.get(key).copied().unwrap_or(Stats::default());
             seen.observed.services.insert(*key, stats);
             for server in entry.servers.keys() {
                 let id = (*key, *server);
-                let live = self.observed.servers.get(&id).copied().unwrap_or(ServerLive::default());
+                let mut live = self.observed.servers.get(&id).copied().unwrap_or(ServerLive::default());
+                if let Some(counted) =
+                    counted.as_ref().map(|counted| counted.get(&id).copied().unwrap_or_default())
+                {
+                    live = ServerLive { stats: live.stats, ..counted };
+                }
                 seen.observed.servers.insert(id, live);
             }
         }
@@ -139,6 +156,9 @@ impl Backend for Memory {
             {
                 self.state.sysctls.entry(name.clone()).or_insert(value);
             }
+            if let Step::DelServer { service, key, .. } = step {
+                self.end_connections(service, key);
+            }
             match advance(&mut self.state, step, &self.world) {
                 Ok(()) => Outcome::Done,
                 Err(errno) => {
@@ -161,5 +181,25 @@ impl Backend for Memory {
 
     fn mtu(&mut self, _dev: &IfName) -> u32 {
         SyncDaemon::DEFAULT_MTU
+    }
+
+    fn connection_table(&mut self) -> Result<Entries> {
+        Ok(Box::new(self.connections.clone().into_iter().map(Ok)))
+    }
+
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        if let Some(key) = service
+            && !self.state.services.contains_key(key)
+        {
+            return Err(no_service("zero", key));
+        }
+        let meant = |key: &ServiceKey| service.is_none_or(|service| service == key);
+        for (_, stats) in self.observed.services.iter_mut().filter(|(key, _)| meant(key)) {
+            *stats = Stats::default();
+        }
+        for (_, live) in self.observed.servers.iter_mut().filter(|((key, _), _)| meant(key)) {
+            live.stats = Stats::default();
+        }
+        Ok(())
     }
 }

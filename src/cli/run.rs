@@ -12,7 +12,7 @@ use super::stage::journal_of;
 use crate::backend::{Services, Want};
 use crate::error::{Error, Kind, Result};
 use crate::model::{MarkEntry, State};
-use crate::plan::{Action, Mode, Owned, Plan, Session, Step, World, advance};
+use crate::plan::{Action, Mode, Owned, Plan, Session, Step, World, advance, diff};
 use crate::script::{Answer, Job};
 use crate::view::{PlanView, changes, plan_text, step_text};
 
@@ -166,7 +166,8 @@ fn recover(context: &Context, name: &str, session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// The inverse steps, last first, of those changes whose outcome is what the machine has.
+/// What brings back what was before those changes whose outcome is what the machine has. Only the difference: what was
+/// removed and added again, as an eviction does, is not done once more.
 fn still_standing(left: &Leftover, session: &mut Session) -> Result<Vec<Action>> {
     let services = left.actions.iter().filter_map(|action| action.step.service().copied()).collect();
     let sysctls = left.actions.iter().filter_map(|action| match &action.step {
@@ -180,19 +181,18 @@ fn still_standing(left: &Leftover, session: &mut Session) -> Result<Vec<Action>>
         host: true,
         sysctls: sysctls.collect(),
     };
-    let mut state = session.see(&want)?.clone();
-    let mut undo = Vec::new();
+    let now = session.see(&want)?.clone();
+    let mut state = now.clone();
     for action in left.actions.iter().rev() {
         if !stands(&state, &action.step) {
             continue;
         }
         for step in action.step.inverse() {
-            if advance(&mut state, &step, &World::default()).is_ok() {
-                undo.push(Action::from(step));
-            }
+            // What cannot be taken back here was changed by others since.
+            let _ = advance(&mut state, &step, &World::default());
         }
     }
-    Ok(undo)
+    Ok(diff(&now, &state).into_iter().map(Action::from).collect())
 }
 
 /// Whether the machine is as this step left it.

@@ -77,43 +77,6 @@ impl SysctlName {
     /// The prefix of IPVS's own, which may be left out: `conntrack` is `net.ipv4.vs.conntrack`.
     pub const VS: &'static str = "net.ipv4.vs.";
 
-    /// Those of IPVS in current kernels (Documentation/networking/ipvs-sysctl.rst); a kernel may lack some.
-    pub const KNOWN_VS: [&'static str; 33] = [
-        "am_droprate",
-        "amemthresh",
-        "backup_only",
-        "cache_bypass",
-        "conn_lfactor",
-        "conn_max",
-        "conn_reuse_mode",
-        "conntrack",
-        "debug_level",
-        "drop_entry",
-        "drop_packet",
-        "est_cpulist",
-        "est_nice",
-        "expire_nodest_conn",
-        "expire_quiescent_template",
-        "ignore_tunneled",
-        "nat_icmp_send",
-        "pmtu_disc",
-        "run_estimation",
-        "schedule_icmp",
-        "secure_tcp",
-        "sloppy_sctp",
-        "sloppy_tcp",
-        "snat_reroute",
-        "svc_lfactor",
-        "sync_persist_mode",
-        "sync_ports",
-        "sync_qlen_max",
-        "sync_refresh_period",
-        "sync_retries",
-        "sync_sock_size",
-        "sync_threshold",
-        "sync_version",
-    ];
-
     pub fn new(name: &str) -> Result<SysctlName, String> {
         let full = if name.contains(['.', '/']) { name.to_string() } else { format!("{}{name}", Self::VS) };
         let parts: Vec<&str> = full.split(['.', '/']).collect();

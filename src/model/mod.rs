@@ -4,22 +4,28 @@
 //! observation (what the kernel counts) are different types, so that a diff can never trip over a counter.
 
 mod addr;
+mod connection;
 mod host;
+mod makers;
 mod mark;
 mod persist;
 mod server;
 mod service;
 mod stats;
 mod sync;
+mod sysctl;
 
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
+pub use connection::{Connection, ConnectionState, PeData, Target};
 pub use host::{IfName, SysctlName, Timeouts, Vip, VipKey};
+pub use makers::{ConnectionFilter, Makers};
 pub use mark::{Fwmark, Hook, MarkKind, MarkSelector, PortRange};
 pub use persist::{MAX_PERSIST_SECONDS, Netmask, PeName, Persistence};
 pub use server::{Forwarding, Server, ServerKey, Tunnel, TunnelKind, Weight};
 pub use service::{Flags, Scheduler, Service, ServiceKey};
 pub use stats::{ServerLive, Stats};
 pub use sync::{SyncDaemon, SyncRole};
+pub use sysctl::{SYSCTLS, Sysctl, Values};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,7 +77,8 @@ pub struct State {
 }
 
 /// What the kernel counted, beside the configuration it belongs to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Observed {
     #[serde(with = "pairs")]
     pub services: BTreeMap<ServiceKey, Stats>,

@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::error::{Error, Kind, did_you_mean, errno_name};
-use crate::model::{Scheduler, Service, SysctlName};
+use crate::model::{SYSCTLS, Scheduler, Service, ServiceKey, Sysctl, SysctlName};
 
 /// The error for a step that the kernel answered with `errno`.
 ///
@@ -22,6 +22,15 @@ pub fn refusal(step: &Step, errno: i32) -> Error {
     error.op = op;
     error.errno = Some(errno);
     error.hint = hint;
+    error
+}
+
+/// What was asked of a service that is not there, beside steps: zeroing its counters.
+pub fn no_service(op: &str, key: &ServiceKey) -> Error {
+    let message = format!("cannot {op} service {key}: it does not exist (ESRCH)");
+    let mut error = Error::new(Kind::Refused, "ESRCH", message).about(key.to_string());
+    error.op = format!("{op} service");
+    error.errno = Some(libc::ESRCH);
     error
 }
 
@@ -48,8 +57,12 @@ fn explain(step: &Step, errno: i32) -> (String, Option<String>) {
         (libc::ENOENT, AddService { service, .. } | SetService { to: service, .. }) => no_module(service),
         (libc::ENOENT | libc::EROFS, SetSysctl { name, .. }) => {
             let short = name.name().strip_prefix(SysctlName::VS);
-            let near = short.and_then(|short| did_you_mean(short, SysctlName::KNOWN_VS));
-            let hint = near.map(|near| format!("did you mean '{near}'?"));
+            let near = short.and_then(|short| did_you_mean(short, SYSCTLS.iter().map(|known| known.name)));
+            let hint = match (Sysctl::of(name).map(|known| known.since), near) {
+                (Some(since), _) if !since.is_empty() => Some(format!("it is there since Linux {since}")),
+                (None, Some(near)) => Some(format!("did you mean '{near}'?")),
+                _ => None,
+            };
             ("this kernel has no such sysctl".to_string(), hint)
         }
         (libc::ENOENT | libc::EADDRNOTAVAIL, _) => plain("it does not exist"),

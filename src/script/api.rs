@@ -16,7 +16,9 @@ use crate::error::{Error, Kind, did_you_mean};
 pub(super) fn build(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     let methods = lua.create_table()?;
     natives::bind(lua, host, "service", &methods)?;
-    lua.set_app_data(Rc::new(Records::new(lua, host, methods)?));
+    let walk_methods = lua.create_table()?;
+    natives::bind(lua, host, "connections", &walk_methods)?;
+    lua.set_app_data(Rc::new(Records::new(lua, host, methods, walk_methods)?));
     let api = lua.create_table()?;
     natives::bind(lua, host, "lvs", &api)?;
     natives::policy_setup(lua, host, &api)?;

@@ -3,6 +3,7 @@
 //! A record is an empty table; what it stands for is kept beside it, and its fields are looked up in the session's
 //! view at each reading. So it follows the run's own changes, and is never half old.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use mlua::{AnyUserData, IntoLua, IntoLuaMulti, Lua, MultiValue, Table, UserData, Value};
@@ -11,13 +12,14 @@ use super::bind::native;
 use super::convert::show;
 use super::fault::{Checked, Fault};
 use super::host::Host;
+use super::natives::connections::{self, Walk};
 use super::natives::read;
-use super::schema::{SERVER_RECORD, SERVICE_RECORD, Shape};
+use super::schema::{CONNECTIONS_RECORD, SERVER_RECORD, SERVICE_RECORD, Shape};
 use crate::error::{Error, Kind, did_you_mean};
 use crate::model::{ServerKey, ServiceKey};
 
 /// What a record stands for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Id {
     Service(ServiceKey),
     Server(ServiceKey, ServerKey),
@@ -25,6 +27,8 @@ pub(super) enum Id {
     Plain(&'static Shape, Table),
     /// A list of records, or of plain values.
     List(Table),
+    /// The connection table while it is walked.
+    Walk(Rc<RefCell<Walk>>),
 }
 
 impl UserData for Id {}
@@ -37,18 +41,21 @@ pub(super) struct Records {
     meta: Table,
     /// The methods of a service record.
     pub methods: Table,
+    /// The methods of a walk over connections.
+    pub walk_methods: Table,
 }
 
 impl Records {
-    pub fn new(lua: &Lua, host: &Rc<Host>, methods: Table) -> mlua::Result<Records> {
+    pub fn new(lua: &Lua, host: &Rc<Host>, methods: Table, walk_methods: Table) -> mlua::Result<Records> {
         let ids = lua.create_table()?;
         let weak = lua.create_table()?;
         weak.raw_set("__mode", "k")?;
         ids.set_metatable(Some(weak))?;
         let meta = lua.create_table()?;
-        let records = Records { ids, meta: meta.clone(), methods };
+        let records = Records { ids, meta: meta.clone(), methods, walk_methods };
         type Handler = fn(&Lua, &Rc<Host>, &Records, MultiValue) -> Checked<MultiValue>;
-        let handlers: [(&'static str, Handler); 6] = [
+        let handlers: [(&'static str, Handler); 7] = [
+            ("__call", step),
             ("__index", index),
             ("__newindex", newindex),
             ("__len", len),
@@ -102,6 +109,10 @@ impl Records {
             Id::Plain(_, data) | Id::List(data) => return Ok(data.clone()),
             Id::Service(_) => &SERVICE_RECORD,
             Id::Server(..) => &SERVER_RECORD,
+            Id::Walk(walk) => {
+                let items = connections::rest(lua, host, self, walk, connections::DEFAULT_LIST)?;
+                return lua.create_sequence_from(items).map_err(lua_fault);
+            }
         };
         let out = lua.create_table().map_err(lua_fault)?;
         for name in shape.names() {
@@ -171,19 +182,30 @@ fn named(lua: &Lua, host: &Host, records: &Records, id: &Id, name: &str) -> Chec
         }
         Id::Server(..) => &SERVER_RECORD,
         Id::List(_) => return Err(broken("a list has no names")),
+        Id::Walk(_) => {
+            let method: Value = records.walk_methods.raw_get(name).map_err(lua_fault)?;
+            if !method.is_nil() {
+                return Ok(method);
+            }
+            &CONNECTIONS_RECORD
+        }
     };
     if shape.field(name).is_some() {
         return read::field(lua, host, records, id, name);
     }
     let methods = match id {
         Id::Service(_) => super::natives::methods("service"),
+        Id::Walk(_) => super::natives::methods("connections"),
         _ => Vec::new(),
     };
     let near = did_you_mean(name, shape.names().chain(methods.iter().copied()));
     let word = if near.is_some_and(|near| methods.contains(&near)) { "method" } else { "field" };
     let error = Error::new(Kind::Script, "unknown_field", format!("{} has no {word} '{name}'", shape.name));
-    let fields = shape.names().collect::<Vec<_>>().join(", ");
-    let mut fault = Fault::new(error.note(format!("fields: {fields}")));
+    let mut fault = Fault::new(error);
+    if !shape.fields.is_empty() {
+        let fields = shape.names().collect::<Vec<_>>().join(", ");
+        fault.error.notes.push(format!("fields: {fields}"));
+    }
     if !methods.is_empty() {
         fault.error.notes.push(format!("methods: {}", methods.join(", ")));
     }
@@ -211,6 +233,7 @@ fn newindex(_: &Lua, _: &Rc<Host>, records: &Records, args: MultiValue) -> Check
         }
         Id::Plain(shape, _) => (shape.name, shape.remedy.to_string()),
         Id::List(_) => ("a list of records", String::new()),
+        Id::Walk(_) => ("connections", String::new()),
     };
     let text = format!("{what} is a snapshot");
     let text = if remedy.is_empty() { text } else { format!("{text}; use {remedy}") };
@@ -226,8 +249,20 @@ fn len(lua: &Lua, host: &Rc<Host>, records: &Records, args: MultiValue) -> Check
         Id::List(items) | Id::Plain(_, items) => items.raw_len(),
         Id::Service(key) => read::server_count(host, &key)?,
         Id::Server(..) => 0,
+        Id::Walk(_) => {
+            return Err(Fault::bad("connections have no length; :count() walks it to its end"));
+        }
     };
     (count as i64).into_lua_multi(lua).map_err(lua_fault)
+}
+
+/// What `for c in lvs.connections() do` calls.
+fn step(lua: &Lua, host: &Rc<Host>, records: &Records, args: MultiValue) -> Checked<MultiValue> {
+    let value = match me(records, &args)? {
+        Id::Walk(walk) => connections::step(lua, host, records, &walk)?,
+        _ => return Err(Fault::bad("a record is not a function; a method is called with ':'")),
+    };
+    value.into_lua_multi(lua).map_err(lua_fault)
 }
 
 fn pairs(lua: &Lua, host: &Rc<Host>, records: &Records, args: MultiValue) -> Checked<MultiValue> {
@@ -245,6 +280,7 @@ fn tostring(lua: &Lua, host: &Rc<Host>, records: &Records, args: MultiValue) -> 
         Id::Service(key) => format!("service {key}"),
         Id::Server(service, key) => format!("server {service} {key}"),
         Id::List(items) => format!("list of {}", items.raw_len()),
+        Id::Walk(walk) => format!("{} of the machine", walk.borrow().kind),
         id @ Id::Plain(..) => super::shown::line(lua, host, records, &id),
     };
     text.into_lua(lua).and_then(|text| text.into_lua_multi(lua)).map_err(lua_fault)

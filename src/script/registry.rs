@@ -126,6 +126,11 @@ impl Entry {
         self.name.rsplit(['.', ':']).next().unwrap_or(self.name)
     }
 
+    /// Whether it is called on a record with `:`, and is not one of a policy, which Lua binds itself.
+    pub(super) fn is_method(&self) -> bool {
+        self.name.contains(':') && !matches!(self.run, Run::Lua)
+    }
+
     /// `lvs`, `lvs.log`, `service` or `policy`: what it is found in.
     pub fn owner(&self) -> &'static str {
         self.name.rsplit_once(['.', ':']).map_or("", |(owner, _)| owner)

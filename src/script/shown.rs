@@ -31,7 +31,7 @@ pub(super) fn line(lua: &Lua, host: &Host, records: &Records, id: &Id) -> String
     let mut walk = Walk { lua, host, records, open: Vec::new() };
     let mut text = String::new();
     if let Ok(flat) = records.flat(lua, host, id) {
-        walk.table(&flat, matches!(id, Id::List(_)), 0, &mut text);
+        walk.table(&flat, matches!(id, Id::List(_) | Id::Walk(_)), 0, &mut text);
     }
     text
 }
@@ -49,7 +49,7 @@ impl Walk<'_> {
     fn flat(&self, table: &Table) -> (Table, bool) {
         match self.records.id(table) {
             Some(id) => {
-                let list = matches!(id, Id::List(_));
+                let list = matches!(id, Id::List(_) | Id::Walk(_));
                 let flat = self.records.flat(self.lua, self.host, &id);
                 (flat.unwrap_or_else(|_| table.clone()), list)
             }

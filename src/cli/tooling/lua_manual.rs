@@ -1,6 +1,7 @@
 //! lvsh-lua(3): the API, from the registry.
 
 use super::roff::Roff;
+use crate::model::SYSCTLS;
 use crate::script::help::{records, schemas};
 use crate::script::schema::{CODES, Field, meaning_in};
 use crate::script::{Entry, registry};
@@ -42,6 +43,16 @@ pub fn page() -> String {
         for field in shape.fields {
             page.item(&format!("{}  {}", field.name, field.ty), field.doc);
         }
+    }
+    page.section("KERNEL SETTINGS");
+    page.text("For lvs.sysctl and a policy's sysctls; net.ipv4.vs. may be left out.");
+    for sysctl in SYSCTLS {
+        let default = match sysctl.default {
+            "" => String::new(),
+            default => format!(" Default: {default}."),
+        };
+        let values = sysctl.values.describe();
+        page.item(sysctl.name, &format!("{} Takes {values}.{default} Cost: {}", sysctl.doc, sysctl.cost));
     }
     page.section("ERRORS");
     page.text("An error has a code, by which scripts tell it from others.");

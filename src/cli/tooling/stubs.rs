@@ -64,6 +64,9 @@ fn given(shape: &Shape) -> String {
     for field in shape.fields {
         out.push_str(&format!("---@field {} {} {}\n", field.name, field.ty, field.doc));
     }
+    if !shape.each.is_empty() {
+        out.push_str(&format!("---@overload fun(): {}?\n", shape.each));
+    }
     if registry().iter().any(|entry| entry.owner() == shape.title()) {
         out.push_str(&format!("local {class} = {{}}\n"));
     }

@@ -20,10 +20,9 @@ fn between<'a>(text: &'a str, begin: &'a str, end: &'a [char]) -> impl Iterator<
 fn stubs_have_every_function_and_no_other() {
     let text = stubs::stubs();
     let declared: Vec<&str> = between(&text, "function ", &['(']).collect();
-    let named = registry().iter().map(|entry| match entry.owner() {
-        "service" => entry.name.replace("service:", "LvsService:"),
-        "policy" => entry.name.replace("policy:", "LvsPolicy:"),
-        _ => entry.name.to_string(),
+    let named = registry().iter().map(|entry| match entry.name.split_once(':') {
+        Some((owner, method)) => format!("Lvs{}{}:{method}", owner[..1].to_uppercase(), &owner[1..]),
+        None => entry.name.to_string(),
     });
     // Of Lua's own functions the one by which errors are caught.
     assert_eq!(declared, named.chain(["pcall".to_string()]).collect::<Vec<_>>());
@@ -110,6 +109,9 @@ fn the_manual_has_every_function_table_record_field_and_code() {
                 field.name
             );
         }
+    }
+    for sysctl in crate::model::SYSCTLS {
+        assert!(heads.contains(sysctl.name), "{}", sysctl.name);
     }
     for (code, _) in CODES {
         assert!(heads.contains(code), "{code}");

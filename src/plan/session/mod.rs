@@ -1,10 +1,13 @@
 //! One run against one machine: what a script sees, and what becomes of what it asks for.
 
+mod counters;
 mod declare;
+mod evict;
 mod look;
 mod savepoint;
 
 pub use declare::Declared;
+pub use evict::{Evicted, Evicting};
 pub use savepoint::Savepoint;
 
 use std::collections::BTreeMap;

@@ -48,8 +48,9 @@ pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) 
     }
     if let Val::Map(pairs) = row.get("sysctls") {
         for (name, value) in pairs {
-            let full = SysctlName::new(name).map_err(|why| Fault::bad(why).under(name).under("sysctls"))?;
-            out.sysctls.insert(full.clone(), sysctl_value(value));
+            let here = |fault: Box<Fault>| fault.under(name).under("sysctls");
+            let full = SysctlName::new(name).map_err(|why| here(Fault::bad(why)))?;
+            out.sysctls.insert(full.clone(), sysctl_value(&full, value).map_err(here)?);
             note(&mut out, "sysctls", 1, &|| Thing::Sysctl(full.clone()));
         }
     }

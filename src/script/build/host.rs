@@ -2,7 +2,7 @@
 
 use super::super::convert::{Row, Val};
 use super::super::fault::{Checked, Fault};
-use crate::model::{IfName, SyncDaemon, SyncRole, Timeouts, VipKey};
+use crate::model::{IfName, SyncDaemon, SyncRole, Sysctl, SysctlName, Timeouts, VipKey};
 
 pub fn vip(row: &Row) -> Checked<VipKey> {
     let Val::Net(addr) = row.get("addr") else {
@@ -41,12 +41,20 @@ pub fn sync(row: &Row) -> Checked<(SyncRole, SyncDaemon)> {
     Ok((sync_role(row), daemon))
 }
 
-/// A kernel setting as the kernel reads it: `true` is 1.
-pub fn sysctl_value(val: &Val) -> String {
-    match val {
+/// A kernel setting as the kernel reads it: `true` is 1. What is known of it is checked; what it may not have is for the
+/// kernel to say.
+pub fn sysctl_value(name: &SysctlName, val: &Val) -> Checked<String> {
+    let value = match val {
         Val::Bool(value) => u8::from(*value).to_string(),
         Val::Int(value) => value.to_string(),
-        Val::Str(value) => value.clone(),
+        Val::Str(value) => value.split_whitespace().collect::<Vec<_>>().join(" "),
         _ => String::new(),
-    }
+    };
+    let Some(known) = Sysctl::of(name) else { return Ok(value) };
+    known.check(&value).map_err(|why| {
+        let short = name.name().strip_prefix(SysctlName::VS).unwrap_or(name.name());
+        let fault = Fault::bad(format!("bad value for '{short}': {why}"));
+        fault.hint(format!("{short}: {}", known.doc))
+    })?;
+    Ok(value)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::model::{SYSCTLS, Sysctl};
 use crate::script::registry::{Entry, registry};
 use crate::script::schema::{Field, Member, RECORDS, Schema, Shape};
 
@@ -14,6 +15,8 @@ pub enum Item {
     /// A field of a table, and the record's field of the same name.
     Field(&'static Field, Option<&'static Member>),
     Member(&'static Shape, &'static Member),
+    /// A kernel setting, of `lvs.sysctl` and a policy's `sysctls`.
+    Setting(&'static Sysctl),
 }
 
 /// A thing with a page.
@@ -80,6 +83,7 @@ pub fn index() -> &'static [Known] {
                 shape.fields.iter().filter(told).map(|member| self::member(shape, member)).collect();
             all.extend(rest);
         }
+        all.extend(SYSCTLS.iter().map(setting));
         all
     });
     &ALL
@@ -141,4 +145,10 @@ fn member(shape: &'static Shape, member: &'static Member) -> Known {
     }
     aliases.push(member.name.to_string());
     Known { name: format!("{}.{}", shape.title(), member.name), aliases, item: Item::Member(shape, member) }
+}
+
+fn setting(sysctl: &'static Sysctl) -> Known {
+    let last = sysctl.name.rsplit('.').next().unwrap_or(sysctl.name);
+    let aliases = vec![sysctl.name.to_string(), last.to_string()];
+    Known { name: sysctl.full_name(), aliases, item: Item::Setting(sysctl) }
 }

@@ -2,6 +2,7 @@
 
 use super::index::{Item, Known, owners, records, schemas};
 use super::{Row, Topic};
+use crate::model::Sysctl;
 use crate::script::registry::{Entry, Param, registry};
 use crate::script::schema::{Field, Member, Schema, Shape, meaning_in};
 
@@ -12,6 +13,7 @@ pub fn of(known: &Known) -> Topic {
         Item::Record(shape) => record(shape),
         Item::Field(field, member) => self::field(field, member),
         Item::Member(shape, member) => self::member(shape, member),
+        Item::Setting(sysctl) => setting(sysctl),
     };
     let title = if page.title.is_empty() { known.name.clone() } else { page.title };
     Topic { name: known.name.clone(), title, ..page }
@@ -109,6 +111,9 @@ fn record(shape: &'static Shape) -> Topic {
     let title = shape.title();
     let fields = shape.fields.iter().map(|field| Row::new(field.name, field.ty, field.doc)).collect();
     let mut parts: Vec<Vec<Row>> = vec![fields];
+    if !shape.each.is_empty() {
+        parts.push(vec![Row::new("for", "", format!("for x in it gives {}", shape.each))]);
+    }
     let methods: Vec<String> =
         registry().iter().filter(|entry| entry.owner() == title).map(Entry::signature).collect();
     if !methods.is_empty() {
@@ -120,6 +125,8 @@ fn record(shape: &'static Shape) -> Topic {
     if !givers.is_empty() {
         parts.push(vec![Row::new("given by", "", givers.join(", "))]);
     }
+    let first = registry().iter().find(gives).map(|entry| entry.example);
+    let example = shape.fields.first().map(|field| field.example).or(first);
     let changed = match shape.remedy {
         "" => String::new(),
         remedy => format!(" It is changed with {remedy}."),
@@ -128,7 +135,7 @@ fn record(shape: &'static Shape) -> Topic {
         title: format!("{title} record ({class})"),
         doc: format!("What comes back, to read; assigning raises.{changed}"),
         parts,
-        examples: shape.fields.first().map(|field| field.example.to_string()).into_iter().collect(),
+        examples: example.map(str::to_string).into_iter().collect(),
         ..Topic::default()
     }
 }
@@ -173,4 +180,20 @@ fn member(shape: &Shape, member: &Member) -> Topic {
     let rows = vec![Row::new("type", "", member.ty), Row::new("in", "", format!("{} record", shape.title()))];
     let examples = vec![member.example.to_string()];
     Topic { doc: member.doc.to_string(), parts: vec![rows], examples, ..Topic::default() }
+}
+
+fn setting(sysctl: &Sysctl) -> Topic {
+    let mut rows = vec![Row::new("values", "", sysctl.values.describe())];
+    for (label, text) in
+        [("default", sysctl.default), ("unit", sysctl.unit), ("since", sysctl.since), ("cost", sysctl.cost)]
+    {
+        if !text.is_empty() {
+            rows.push(Row::new(label, "", text));
+        }
+    }
+    rows.push(Row::new("sysctl", "", sysctl.full_name()));
+    // Of those that each device has, the one that counts for all.
+    let name = sysctl.name.replace('*', "all");
+    let examples = vec![format!("print(lvs.sysctl \"{name}\")")];
+    Topic { doc: sysctl.doc.to_string(), parts: vec![rows], examples, ..Topic::default() }
 }

@@ -4,14 +4,14 @@ use mlua::Value;
 
 use super::{Call, read};
 use crate::backend::Want;
-use crate::model::{IfName, SyncDaemon, SysctlName};
+use crate::model::{IfName, SYSCTLS, SyncDaemon, Sysctl, SysctlName};
 use crate::plan::{Step, refusal};
 use crate::script::build;
 use crate::script::convert::Val;
 use crate::script::fault::{Checked, Fault};
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::{
-    INFO_RECORD, SYNC, SYNC_GONE, SYNC_RECORD, SYSCTL_VALUE, TIMEOUTS, TIMEOUTS_RECORD, Ty,
+    INFO_RECORD, SYNC, SYNC_GONE, SYNC_RECORD, SYSCTL_RECORD, SYSCTL_VALUE, TIMEOUTS, TIMEOUTS_RECORD, Ty,
 };
 
 const GROUP: &str = "kernel";
@@ -25,12 +25,24 @@ pub static ENTRIES: &[Entry] = &[
             Param::new("value", &SYSCTL_VALUE, "The new value; left out, it is only read.").optional(),
         ],
         Run::Asks(sysctl),
-        "Reads a kernel setting, or sets it. nil when this kernel does not have it, a string where it is not one number.",
+        "Reads a kernel setting, or sets it. nil when this kernel does not have it, a string where it is not one number; \
+         lvs.sysctls says what each does and costs.",
     )
     .returns("integer|string|nil")
     .changes(&["ENOENT", "EINVAL"])
     .like("sysctl net.ipv4.vs.conntrack")
     .example("if lvs.sysctl \"expire_quiescent_template\" == 0 then print \"templates stay\" end"),
+    Entry::new(
+        "lvs.sysctls",
+        GROUP,
+        &[Param::new("name", &Ty::Str, "One of them; all when left out.").optional()],
+        Run::Native(sysctls),
+        "The settings that matter to a director: their value here (nil where this kernel lacks them), what they may be, \
+         what they do, and what each choice costs.",
+    )
+    .returns("LvsSysctl[]")
+    .like("sysctl -a -r ^net.ipv4.vs")
+    .example("for _, s in ipairs(lvs.sysctls()) do print(s.name, s.value, s.doc, s.cost) end"),
     Entry::new("lvs.timeouts", GROUP, &[], Run::Native(timeouts), "Timeouts of connection entries, seconds.")
         .returns("LvsTimeouts")
         .like("ipvsadm -Ln --timeout")
@@ -86,13 +98,13 @@ fn sysctl(call: &mut Call<'_>) -> Checked<Value> {
     let value = call.take(1);
     if matches!(value, Val::Nil) {
         return match from.map(|text| (text.trim().parse::<i64>(), text)) {
-            None => Ok(Value::Nil),
+            None => absent(&name),
             Some((Ok(number), _)) => Ok(Value::Integer(number)),
             Some((Err(_), text)) => read::text(call.lua, text.trim()),
         };
     }
     call.host.with(|session| session.may_change())?;
-    let to = build::sysctl_value(&value);
+    let to = build::sysctl_value(&name, &value).map_err(|fault| fault.arg(1))?;
     match from {
         Some(from) if from.trim() == to => call.host.with(|session| {
             session.claim_sysctl(&name);
@@ -102,6 +114,57 @@ fn sysctl(call: &mut Call<'_>) -> Checked<Value> {
         None => return Err(refusal(&Step::SetSysctl { name, from: String::new(), to }, libc::ENOENT).into()),
     }
     Ok(Value::Nil)
+}
+
+fn sysctls(call: &mut Call<'_>) -> Checked<Value> {
+    let only = match call.take(0) {
+        Val::Str(name) => Some(SysctlName::new(&name).map_err(|why| Fault::bad(why).arg(0))?),
+        _ => None,
+    };
+    let rows: Vec<(&Sysctl, SysctlName)> = match only {
+        Some(name) => match Sysctl::of(&name) {
+            Some(known) => vec![(known, name)],
+            None => return absent(&name).and_then(|_| call.records.list(call.lua, Vec::new())),
+        },
+        // Of those that each device has, the one that counts for all of them.
+        None => SYSCTLS
+            .iter()
+            .filter_map(|known| Some((known, SysctlName::new(&known.full_name().replace('*', "all")).ok()?)))
+            .collect(),
+    };
+    let want = Want { sysctls: rows.iter().map(|(_, name)| name.clone()).collect(), ..Want::default() };
+    let values = call.host.with(|session| Ok(session.see(&want)?.sysctls.clone()))?;
+    let mut out = Vec::with_capacity(rows.len());
+    for (known, name) in rows {
+        let data = read::table(call.lua)?;
+        read::set(&data, "name", name.name())?;
+        read::set(&data, "value", values.get(&name).map(String::as_str))?;
+        read::set(&data, "values", known.values.describe())?;
+        for (field, text) in [("default", known.default), ("unit", known.unit), ("since", known.since)] {
+            read::set(&data, field, Some(text).filter(|text| !text.is_empty()))?;
+        }
+        read::set(&data, "doc", known.doc)?;
+        read::set(&data, "cost", known.cost)?;
+        out.push(call.records.plain(call.lua, &SYSCTL_RECORD, data)?);
+    }
+    call.records.list(call.lua, out)
+}
+
+/// A setting that this kernel does not have is nil, as kernels differ; a name that is nearly another's is a mistake.
+fn absent(name: &SysctlName) -> Checked<Value> {
+    let error = refusal(
+        &Step::SetSysctl { name: name.clone(), from: String::new(), to: String::new() },
+        libc::ENOENT,
+    );
+    match (Sysctl::of(name), &error.hint) {
+        (None, Some(near)) => {
+            let text = format!("unknown sysctl '{name}'  {near}");
+            let mut fault = Fault::bad(text).arg(0);
+            fault.label.clone_from(near);
+            Err(fault)
+        }
+        _ => Ok(Value::Nil),
+    }
 }
 
 fn timeouts(call: &mut Call<'_>) -> Checked<Value> {

@@ -1,6 +1,7 @@
 //! What the API does. One file per subject, each with its part of the registry.
 
 mod change;
+pub(super) mod connections;
 mod kernel;
 mod marks;
 mod policy;
@@ -12,10 +13,12 @@ mod world;
 pub(super) use policy::{Rehearsals, check_name, declared_of, setup as policy_setup};
 pub use world::{Level, set_log_level};
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, Value};
 
+use self::connections::Walk;
 use super::bind::native;
 use super::convert::{Known, Row, Val, check};
 use super::fault::{Checked, Fault};
@@ -33,6 +36,7 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     servers::ENTRIES,
     marks::ENTRIES,
     kernel::ENTRIES,
+    connections::ENTRIES,
     change::ENTRIES,
     policy::ENTRIES,
     world::ENTRIES,
@@ -67,6 +71,14 @@ impl Call<'_> {
         match &self.me {
             Some(Id::Service(key)) => Ok(*key),
             _ => Err(Fault::bad("this is not a service")),
+        }
+    }
+
+    /// The walk over the connection table a method was called on.
+    pub fn walk(&self) -> Checked<Rc<RefCell<Walk>>> {
+        match &self.me {
+            Some(Id::Walk(walk)) => Ok(Rc::clone(walk)),
+            _ => Err(Fault::bad("these are not connections")),
         }
     }
 
@@ -143,15 +155,21 @@ fn arguments(
         _ => None,
     };
     let mut me = None;
-    if entry.owner() == "service" {
+    if entry.is_method() {
         me = match args.pop_front() {
             Some(Value::Table(table)) => records.id(&table),
             _ => None,
         };
-        if !matches!(me, Some(Id::Service(_))) {
-            let last = entry.last();
+        let owner = match &me {
+            Some(Id::Service(_)) => "service",
+            Some(Id::Walk(_)) => "connections",
+            _ => "",
+        };
+        if owner != entry.owner() {
+            let (last, owner) = (entry.last(), entry.owner());
+            let what = if owner == "service" { "a service" } else { owner };
             return Err(Fault::bad(format!(
-                "'{last}' is a method of a service; write service:{last}(…) with ':'"
+                "'{last}' is a method of {what}; write {owner}:{last}(…) with ':'"
             )));
         }
     }

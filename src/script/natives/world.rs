@@ -7,6 +7,7 @@ use mlua::{MultiValue, Value};
 use super::Call;
 use crate::script::convert::{Val, parse_seconds};
 use crate::script::fault::{Checked, Fault};
+use crate::script::host::Host;
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::Ty;
 
@@ -117,6 +118,12 @@ fn say(call: &mut Call<'_>, level: Level) -> Checked<Value> {
             _ => String::new(),
         },
     };
+    log_line(call.host, level, text);
+    Ok(Value::Nil)
+}
+
+/// To stderr if it is wanted there, and into the run's warnings if it is one.
+pub fn log_line(host: &Host, level: Level, text: String) {
     let word = match level {
         Level::Debug => "debug",
         Level::Info => "info",
@@ -128,9 +135,8 @@ fn say(call: &mut Call<'_>, level: Level) -> Checked<Value> {
         eprintln!("{word}: {text}");
     }
     if level >= Level::Warn {
-        call.host.warnings.borrow_mut().push(text);
+        host.warnings.borrow_mut().push(text);
     }
-    Ok(Value::Nil)
 }
 
 fn formatted(call: &Call<'_>, format: Val, args: Vec<Val>) -> Checked<String> {

@@ -7,12 +7,14 @@ mod shape;
 mod shapes;
 mod specs;
 mod spelling;
+mod watching;
 
 pub use codes::{CODES, meaning, meaning_in};
 pub use host::*;
 pub use shape::{Member, Shape};
 pub use shapes::*;
 pub use specs::*;
+pub use watching::*;
 
 /// A table with named keys. A key that is not here is an error.
 #[derive(Debug)]

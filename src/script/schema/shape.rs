@@ -8,6 +8,8 @@ pub struct Shape {
     pub fields: &'static [Member],
     /// How it is changed instead of by assignment; empty when it is not.
     pub remedy: &'static str,
+    /// What `for x in it` gives, in the words of the language server; empty where that is not what it is for.
+    pub each: &'static str,
 }
 
 /// One field of a record.

@@ -1,5 +1,6 @@
 //! The records of the API.
 
+use super::watching::{CONNECTION_RECORD, CONNECTIONS_RECORD, EVICTION_RECORD, SYSCTL_RECORD};
 use super::{Member, Shape};
 
 /// A service of the fixed machine of the examples: `fwmark = 3` with two servers.
@@ -37,6 +38,7 @@ pub static SERVICE_RECORD: Shape = Shape {
         ),
     ],
     remedy: "",
+    each: "",
 };
 
 pub static SERVER_RECORD: Shape = Shape {
@@ -77,6 +79,7 @@ pub static SERVER_RECORD: Shape = Shape {
         of("service", "string", "Its service, in words.", "assert(web.servers[1].service == web.key)"),
     ],
     remedy: "",
+    each: "",
 };
 
 pub static COUNTERS_RECORD: Shape = Shape {
@@ -94,6 +97,7 @@ pub static COUNTERS_RECORD: Shape = Shape {
         of("out_bytes", "integer", "Bytes to clients; 0 in direct routing.", "print(web.stats.out_bytes)"),
     ],
     remedy: "",
+    each: "",
 };
 
 const EACH_TUNNEL: &str = "for _, s in ipairs(web.servers) do local t = s.tunnel if t then print(t.type, t.port, t.checksum) end end";
@@ -106,6 +110,7 @@ pub static TUNNEL_RECORD: Shape = Shape {
         of("checksum", "string", "\"none\", \"csum\" or \"remcsum\".", EACH_TUNNEL),
     ],
     remedy: "service:set_server",
+    each: "",
 };
 
 const PERSISTENCE: &str =
@@ -118,6 +123,7 @@ pub static PERSISTENCE_RECORD: Shape = Shape {
         of("netmask", "string", "Clients within one such network stick together.", PERSISTENCE),
     ],
     remedy: "lvs.set_service",
+    each: "",
 };
 
 const EACH_MARK: &str = "for _, m in ipairs(lvs.marks()) do print(m.mark, m.owner, m.daddr, m.dports) end";
@@ -156,6 +162,7 @@ pub static MARK_RECORD: Shape = Shape {
         ),
     ],
     remedy: "lvs.set_mark",
+    each: "",
 };
 
 const EACH_VIP: &str = "for _, v in ipairs(lvs.vips()) do print(v.addr, v.dev, v.ours) end";
@@ -168,6 +175,7 @@ pub static VIP_RECORD: Shape = Shape {
         of("ours", "boolean", "Whether lvsh added it.", EACH_VIP),
     ],
     remedy: "lvs.add_vip and lvs.del_vip",
+    each: "",
 };
 
 pub static TIMEOUTS_RECORD: Shape = Shape {
@@ -178,6 +186,7 @@ pub static TIMEOUTS_RECORD: Shape = Shape {
         of("udp", "integer", "Seconds a UDP entry lives.", "print(lvs.timeouts().udp)"),
     ],
     remedy: "lvs.set_timeouts",
+    each: "",
 };
 
 const EACH_SYNC: &str = "for _, d in ipairs(lvs.syncs()) do print(d.role, d.dev, d.id, d.group, d.port) end";
@@ -195,6 +204,7 @@ pub static SYNC_RECORD: Shape = Shape {
         of("maxlen", "integer", "Bytes of one message.", SYNC_LIMITS),
     ],
     remedy: "lvs.stop_sync and lvs.start_sync",
+    each: "",
 };
 
 pub static INFO_RECORD: Shape = Shape {
@@ -212,6 +222,7 @@ pub static INFO_RECORD: Shape = Shape {
         of("lvsh", "string", "Version of this program.", "print(lvs.info().lvsh)"),
     ],
     remedy: "",
+    each: "",
 };
 
 const A_PLAN: &str = "print(lvs.plan(function() lvs.del_service { fwmark = 3 } end).count)";
@@ -225,6 +236,7 @@ pub static PLAN_RECORD: Shape = Shape {
         of("count", "integer", "How many steps.", A_PLAN),
     ],
     remedy: "",
+    each: "",
 };
 
 pub static STEP_RECORD: Shape = Shape {
@@ -239,6 +251,7 @@ pub static STEP_RECORD: Shape = Shape {
         of("line", "integer?", "Line of that file.", WHENCE),
     ],
     remedy: "",
+    each: "",
 };
 
 const POLICY_STATUS: &str = "local s = policy:status() print(s.name, s.state, s.differs, s.text)";
@@ -253,6 +266,7 @@ pub static POLICY_OBJECT: Shape = Shape {
         "print(policy.name)",
     )],
     remedy: "",
+    each: "",
 };
 
 pub static STATUS_RECORD: Shape = Shape {
@@ -264,6 +278,7 @@ pub static STATUS_RECORD: Shape = Shape {
         of("text", "string", "The same in words.", POLICY_STATUS),
     ],
     remedy: "",
+    each: "",
 };
 
 const AN_ERROR: &str = "local ok, e = pcall(lvs.del_service, { fwmark = 4 }) if not ok then print(e.code, e.message, e.hint) end";
@@ -286,6 +301,7 @@ pub static ERROR_OBJECT: Shape = Shape {
         of("errno", "integer?", "The kernel's number.", WHAT_FAILED),
     ],
     remedy: "",
+    each: "",
 };
 
 /// All of them, in the order of the manual.
@@ -300,6 +316,10 @@ pub static RECORDS: &[&Shape] = &[
     &TIMEOUTS_RECORD,
     &SYNC_RECORD,
     &INFO_RECORD,
+    &SYSCTL_RECORD,
+    &CONNECTIONS_RECORD,
+    &CONNECTION_RECORD,
+    &EVICTION_RECORD,
     &PLAN_RECORD,
     &STEP_RECORD,
     &POLICY_OBJECT,

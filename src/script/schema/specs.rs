@@ -2,7 +2,7 @@
 
 use super::host::{MARK_SPEC, SYNC, TIMEOUTS, VIP};
 use super::{Field, Schema, Ty, eg, field, needed, or};
-use crate::model::MAX_PERSIST_SECONDS;
+use crate::model::{ConnectionState, MAX_PERSIST_SECONDS};
 
 const COUNT: Ty = Ty::Integer { min: 0, max: i32::MAX as i64 };
 const PERSIST: Ty = Ty::Seconds { min: 1, max: MAX_PERSIST_SECONDS, whole: true };
@@ -213,6 +213,54 @@ pub static SERVER: Schema = Schema {
 
 pub static SERVER_CHANGE: Schema =
     Schema { name: "a server's change", fields: &[METHOD, WEIGHT_FIELD, UPPER, LOWER, TUNNEL, MISSING_OK] };
+
+/// Which entries of the connection table.
+pub static CONNECTION_FILTER: Schema = Schema {
+    name: "a connection filter",
+    fields: &[
+        eg(
+            field("client", Ty::Net, "Only of this client, or of clients in this network."),
+            "print(lvs.connections { client = \"192.0.2.0/24\" }:count())",
+        ),
+        eg(
+            field("service", Ty::Service(&SERVICE_KEY), "Only of this service: its key, or its record."),
+            "print(lvs.templates { service = { fwmark = 3 } }:count())",
+        ),
+        eg(
+            field("server", Ty::Endpoint, "Only to this server."),
+            "print(lvs.connections { server = \"192.168.1.107\" }:count())",
+        ),
+        eg(
+            field("protocol", Ty::Enum(&["tcp", "udp", "sctp"]), "Only of this protocol."),
+            "print(lvs.connections { protocol = \"udp\" }:count())",
+        ),
+        eg(
+            field(
+                "state",
+                Ty::OneOrList(&Ty::Enum(&ConnectionState::KNOWN)),
+                "Only in this state, or one of these.",
+            ),
+            "print(lvs.connections { state = { \"SYN_RECV\", \"ESTABLISHED\" } }:count())",
+        ),
+    ],
+};
+
+pub static LIST_LIMIT: Ty = Ty::Integer { min: 1, max: 1_000_000 };
+
+pub static EVICT: Schema = Schema {
+    name: "evict's options",
+    fields: &[eg(
+        or(
+            field(
+                "timeout",
+                Ty::Seconds { min: 1, max: 300, whole: false },
+                "How long to wait for the last entry.",
+            ),
+            "5",
+        ),
+        "lvs.evict({ fwmark = 3 }, \"192.168.1.107\", { timeout = \"2s\" })",
+    )],
+};
 
 pub static GONE: Schema = Schema { name: "options", fields: &[MISSING_OK] };
 

@@ -1,6 +1,7 @@
 //! Help: every name has a page, and every example of it runs.
 
 use super::*;
+use crate::model::{Connection, ConnectionState, Family, Fwmark, Port, Protocol, ServerKey, Target};
 use crate::script::help::{contents, names, near, records, schemas, topic, topics};
 use crate::script::schema::{CODES, meaning};
 use crate::view::{Style, help_text};
@@ -27,12 +28,33 @@ fn run(what: &str, example: &str) {
     };
     let policy = "policy = lvs.policy { name = \"web\", vip = { addr = \"192.168.1.98\", dev = \"eth0\" } }";
     let mut engine = engine();
-    let mut session = session(Mode::Live);
+    let mut session = busy();
     for code in [before, policy, example].into_iter().filter(|code| !code.is_empty()) {
         let (back, answer) = engine.run(session, Job::Eval { code: code.to_string() });
         session = back;
         answer.unwrap_or_else(|error| panic!("{what}: {error:?}\n{code}"));
     }
+}
+
+/// A director with two entries in its connection table: a connection, and a client's template.
+fn busy() -> Session {
+    let entry = |protocol, port, target, state: &str| Connection {
+        protocol,
+        client: "192.0.2.7".parse().expect("an address"),
+        client_port: Port(port),
+        target,
+        server: ServerKey { addr: "192.168.1.107".parse().expect("an address"), port: Port(80) },
+        state: ConnectionState::new(state),
+        expires: 60,
+        pe: None,
+    };
+    let virtual_server =
+        Target::Address { addr: "192.168.1.99".parse().expect("an address"), port: Port(80) };
+    let mark = Target::Mark { family: Family::Ipv4, mark: Fwmark::new(3).expect("a mark") };
+    let mut memory = Memory::default();
+    memory.connections.push(entry(Protocol::Tcp, 40000, virtual_server, "ESTABLISHED"));
+    memory.connections.push(entry(Protocol::Other(0), 0, mark, "NONE"));
+    Session::new(Box::new(memory), Box::new(NoJournal), Mode::Live, Owned::default())
 }
 
 #[test]
@@ -133,6 +155,10 @@ fn records_are_as_they_are_described() {
         "LvsTimeouts" => "{ lvs.timeouts() }",
         "LvsSyncDaemon" => "lvs.syncs()",
         "LvsInfo" => "{ lvs.info() }",
+        "LvsSysctl" => "lvs.sysctls()",
+        "LvsConnections" => "{ lvs.connections() }",
+        "LvsConnection" => "{ lvs.templates():list()[1], lvs.connections():list()[1] }",
+        "LvsEviction" => "{ lvs.evict({ fwmark = 3 }, '192.168.1.107') }",
         "LvsPlan" => "{ lvs.plan(function() web:del_server '192.168.1.107' end) }",
         "LvsPlanStep" => "lvs.plan(function() web:del_server '192.168.1.107' end).steps",
         "LvsPolicy" => "{ lvs.policy { name = 'web' } }",
@@ -148,13 +174,14 @@ fn records_are_as_they_are_described() {
                 field.name, field.ty
             );
         }
-        if !["LvsPolicy", "LvsError"].contains(&shape.class().as_str()) {
+        if !["LvsPolicy", "LvsError", "LvsConnections"].contains(&shape.class().as_str()) {
             let names = shape.names().map(|name| format!("{name} = true")).collect::<Vec<_>>().join(", ");
             code += &format!(
                 "local told = {{ {names} }} for k in pairs(some[1]) do if not told[k] then error(k) end end\n"
             );
         }
-        eval(&code).unwrap_or_else(|error| panic!("{}: {error}", shape.class()));
+        let (_, answer) = engine().run(busy(), Job::Eval { code });
+        answer.unwrap_or_else(|error| panic!("{}: {error}", shape.class()));
     }
 }
 
@@ -172,6 +199,8 @@ fn names_are_found_in_many_ways() {
     assert_eq!(title("service.persistent.netmask"), "persistence.netmask");
     assert_eq!(title("service.stats.in_bytes"), "counters.in_bytes");
     assert_eq!(title("server.active"), "server.active");
+    assert_eq!(title("conn_reuse_mode"), "net.ipv4.vs.conn_reuse_mode");
+    assert_eq!(title("arp_ignore"), "net.ipv4.conf.*.arp_ignore");
     assert_eq!(title("policy.on_start"), "policy.on_start");
     assert_eq!(title("service change.scheduler"), "service.scheduler");
     assert!(topic("no_such_thing").is_none());
