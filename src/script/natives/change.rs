@@ -19,8 +19,11 @@ use crate::script::schema::{APPLY, DESIRED, Ty};
 use crate::view::{ipvsadm, step_text};
 
 const GROUP: &str = "state of things";
-const WANTED: Param =
-    Param::new("desired", &Ty::Any, "A table with vip, mark, service, sysctls, timeouts, sync; or a policy.");
+const WANTED: Param = Param::new(
+    "desired",
+    &Ty::Any,
+    "A table with the fields of a policy: vip, mark, service, …; or a policy.",
+);
 
 static PLAN_SHAPE: Shape = Shape { name: "a plan", fields: &["steps", "count"], remedy: "" };
 static STEP_SHAPE: Shape = Shape {

@@ -3,8 +3,10 @@
 mod change;
 mod kernel;
 mod marks;
+mod paths;
 mod policy;
 pub(super) mod read;
+mod real_server;
 mod servers;
 mod services;
 mod world;
@@ -32,9 +34,11 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     services::ENTRIES,
     servers::ENTRIES,
     marks::ENTRIES,
+    paths::ENTRIES,
     kernel::ENTRIES,
     change::ENTRIES,
     policy::ENTRIES,
+    real_server::ENTRIES,
     world::ENTRIES,
 ];
 

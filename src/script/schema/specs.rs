@@ -1,6 +1,6 @@
 //! The tables of the API.
 
-use super::{Field, Schema, Ty, field, needed, or};
+use super::{D_GUE_PORT, D_LOCAL_ROUTE, D_TUNNEL, Field, SYSCTL_FLOOR, Schema, Ty, field, needed, or};
 use crate::model::MAX_PERSIST_SECONDS;
 
 const MARK_NUMBER: Ty = Ty::Mark;
@@ -222,6 +222,14 @@ pub static SYNC_GONE: Schema = Schema { name: "a sync daemon's key", fields: &[R
 pub static SYSCTL_VALUE: Ty =
     Ty::Either(&[Ty::Boolean, Ty::Integer { min: i64::MIN, max: i64::MAX }, Ty::Str]);
 
+/// A value, or the least that it shall be.
+static SYSCTL_WANTED: Ty = Ty::Either(&[
+    Ty::Boolean,
+    Ty::Integer { min: i64::MIN, max: i64::MAX },
+    Ty::Str,
+    Ty::Table(&SYSCTL_FLOOR),
+]);
+
 const A_VIP: &Ty = &Ty::Table(&VIP);
 const A_MARK: &Ty = &Ty::Table(&MARK_SPEC);
 const A_SERVICE: &Ty = &Ty::Table(&SERVICE);
@@ -232,15 +240,17 @@ const D_MARK: Field = field("mark", Ty::OneOrList(A_MARK), "Which packets get wh
 const D_SERVICE: Field = field("service", Ty::OneOrList(A_SERVICE), "Virtual services.");
 const D_SYSCTLS: Field = field(
     "sysctls",
-    Ty::Map(&SYSCTL_VALUE),
-    "Kernel settings by name; net.ipv4.vs. may be left out. Restored by stop.",
+    Ty::Map(&SYSCTL_WANTED),
+    "Kernel settings by name; net.ipv4.vs. may be left out. { min = 1 } raises, and never lowers. Restored by stop.",
 );
 const D_TIMEOUTS: Field = field("timeouts", Ty::Table(&TIMEOUTS), "Connection timeouts. Restored by stop.");
 const D_SYNC: Field = field("sync", Ty::OneOrList(A_SYNC), "Connection synchronisation daemons.");
 
 /// What shall exist.
-pub static DESIRED: Schema =
-    Schema { name: "a desired state", fields: &[D_VIP, D_MARK, D_SERVICE, D_SYSCTLS, D_TIMEOUTS, D_SYNC] };
+pub static DESIRED: Schema = Schema {
+    name: "a desired state",
+    fields: &[D_VIP, D_MARK, D_SERVICE, D_LOCAL_ROUTE, D_TUNNEL, D_GUE_PORT, D_SYSCTLS, D_TIMEOUTS, D_SYNC],
+};
 
 pub static APPLY: Schema = Schema {
     name: "options of apply",
@@ -254,6 +264,9 @@ pub static POLICY: Schema = Schema {
         D_VIP,
         D_MARK,
         D_SERVICE,
+        D_LOCAL_ROUTE,
+        D_TUNNEL,
+        D_GUE_PORT,
         D_SYSCTLS,
         D_TIMEOUTS,
         D_SYNC,
