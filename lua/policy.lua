@@ -3,6 +3,7 @@
 -- `inner` holds natives that scripts do not see. They raise error objects themselves.
 local inner = ...
 local pack, unpack, xpcall, error, type, setmetatable = table.pack, table.unpack, xpcall, error, type, setmetatable
+local ipairs = ipairs
 
 -- Methods ----------------------------------------------------------------------------------------
 
@@ -30,9 +31,13 @@ end
 
 function methods.default_status(self)
   local it = of(self)
-  local differs, total = inner.plan(it.declared, it.name).count, inner.total(it.declared)
+  local plan, total = inner.plan(it.declared, it.name), inner.total(it.declared)
+  local differs, missing = plan.count, 0
+  for _, step in ipairs(plan.steps) do
+    if step.op == "add" or step.op == "start" then missing = missing + 1 end
+  end
   local state = "changed"
-  if differs == 0 then state = "up" elseif total > 0 and differs >= total then state = "down" end
+  if differs == 0 then state = "up" elseif total > 0 and missing >= total then state = "down" end
   local text = differs == 0 and "everything is as declared" or ("%d of %d things differ"):format(differs, total)
   return { name = it.name, state = state, differs = differs, text = text }
 end

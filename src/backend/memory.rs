@@ -129,6 +129,14 @@ impl Backend for Memory {
         if want.vips {
             seen.state.vips = self.state.vips.clone();
         }
+        if want.routes {
+            seen.state.rules = self.state.rules.clone();
+            seen.state.routes = self.state.routes.clone();
+        }
+        if want.tunnels {
+            seen.state.tunnels = self.state.tunnels.clone();
+            seen.state.fous = self.state.fous.clone();
+        }
         if want.host {
             seen.state.timeouts = self.state.timeouts;
             let syncs = self.state.syncs.iter();

@@ -95,12 +95,24 @@ pub enum Services {
     All,
 }
 
+impl Services {
+    /// Those of these keys. Of no keys it is none: a real server, which has no IPVS, is then not asked for it.
+    pub fn of<'a>(keys: impl IntoIterator<Item = &'a ServiceKey>) -> Services {
+        let keys: BTreeSet<ServiceKey> = keys.into_iter().copied().collect();
+        if keys.is_empty() { Services::None } else { Services::Only(keys) }
+    }
+}
+
 /// What a snapshot reads: reading less is faster, and a cron job on a big director reads only its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Want {
     pub services: Services,
     pub marks: bool,
     pub vips: bool,
+    /// Rules for marks, and local routes.
+    pub routes: bool,
+    /// Tunnel devices, and UDP ports that unpack.
+    pub tunnels: bool,
     /// Timeouts and sync daemons.
     pub host: bool,
     pub sysctls: BTreeSet<SysctlName>,
@@ -109,7 +121,15 @@ pub struct Want {
 impl Want {
     /// Everything that can be read without being named (sysctls must be).
     pub fn all() -> Want {
-        Want { services: Services::All, marks: true, vips: true, host: true, sysctls: BTreeSet::new() }
+        Want {
+            services: Services::All,
+            marks: true,
+            vips: true,
+            routes: true,
+            tunnels: true,
+            host: true,
+            sysctls: BTreeSet::new(),
+        }
     }
 }
 

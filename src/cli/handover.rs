@@ -38,6 +38,7 @@ fn taken(saved: &Saved, owned: &Owned) -> Owned {
     let left = saved.owned.beyond(owned);
     let mut taken = saved.owned.beyond(&left);
     (taken.sysctls, taken.timeouts, taken.syncs) = Default::default();
+    (taken.rules, taken.routes, taken.tunnels, taken.fous) = Default::default();
     let bare = left.services.is_empty() && left.marks.is_empty();
     if !bare || taken.services.is_empty() && taken.marks.is_empty() {
         taken.vips.clear();
@@ -91,6 +92,33 @@ pub fn spare(
         if let Some(other) = others.iter().find(|other| other.owned.vips.contains_key(key)) {
             shared.vips.insert(key.clone(), None);
             say(format!("address {key}"), other);
+        }
+    }
+    for key in given_up.rules.keys() {
+        if let Some(other) = others.iter().find(|other| other.owned.rules.contains_key(key)) {
+            shared.rules.insert(*key, None);
+            say(format!("rule {key}"), other);
+        }
+    }
+    for key in given_up.routes.keys() {
+        if let Some(other) = others.iter().find(|other| other.owned.routes.contains_key(key)) {
+            shared.routes.insert(*key, None);
+            say(format!("route {key}"), other);
+        }
+    }
+    for dev in given_up.tunnels.keys() {
+        if let Some(other) = others.iter().find(|other| other.owned.tunnels.contains_key(dev)) {
+            shared.tunnels.insert(dev.clone(), None);
+            say(format!("tunnel {dev}"), other);
+        }
+    }
+    for (key, before) in given_up.fous.iter().filter(|(_, before)| before.is_none()) {
+        if let Some(other) = others.iter().find(|other| other.owned.fous.contains_key(key)) {
+            shared.fous.insert(*key, None);
+            // It found the port open and would leave it; now it is its own to close.
+            let before = Owned { fous: [(*key, *before)].into(), ..Owned::default() };
+            heirs.push(Heir { name: other.policy.clone(), before });
+            say(format!("gue port {key}"), other);
         }
     }
     let Some(mine) = &past.saved else {
@@ -157,6 +185,7 @@ pub fn inherit(context: &Context, store: &Store, heirs: &[Heir]) {
             let Ok(_lock) = context.lock(store, &heir.name)? else { return Ok(()) };
             let Some(mut saved) = store.load(&heir.name, false)?.saved else { return Ok(()) };
             saved.owned.sysctls.extend(heir.before.sysctls.clone());
+            saved.owned.fous.extend(heir.before.fous.clone());
             saved.owned.timeouts = heir.before.timeouts.or(saved.owned.timeouts);
             store.save(&heir.name, &saved.path, saved.started, saved.owned, saved.made)
         };

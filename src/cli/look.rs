@@ -13,7 +13,7 @@ use super::policy::spell;
 use super::stage::{Open, Past, Policy, advise, drift, left, load, past, stage_start};
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Kind, Result};
-use crate::model::State;
+use crate::model::{Fou, State};
 use crate::plan::{Journal, NoJournal, Plan, diff};
 use crate::view::{ListView, StatusView, list_text, state_value, status_text, step_text};
 
@@ -50,10 +50,13 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     };
     let owned = &past.owned;
     let want = Want {
-        services: Services::Only(owned.services.keys().copied().collect()),
+        services: Services::of(owned.services.keys()),
         marks: true,
         vips: true,
-        host: true,
+        routes: true,
+        tunnels: true,
+        // A real server has no IPVS to be asked.
+        host: owned.timeouts.is_some() || !owned.syncs.is_empty(),
         sysctls: owned.sysctls.keys().cloned().collect(),
     };
     let seen = context.backend(true)?.snapshot(&want)?;
@@ -81,6 +84,10 @@ pub fn list(context: &Context, spelling: Option<Spelling>) -> Result<Done> {
     if let Some(spelling) = spelling {
         let mut all = seen.state.clone();
         all.vips.retain(|_, vip| vip.is_ours());
+        all.rules.retain(|_, rule| rule.is_ours());
+        all.routes.retain(|_, route| route.is_ours());
+        all.tunnels.retain(|_, tunnel| tunnel.is_ours());
+        all.fous.retain(|_, fou| *fou == Fou::Gue);
         // Only what differs from an empty machine; the timeouts are the kernel's own unless changed.
         let plan: Plan = diff(&State::default(), &all).into_iter().collect();
         let text = spell("this machine, by lvsh list", &plan, &State::default(), &all, spelling);

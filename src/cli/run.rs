@@ -178,6 +178,8 @@ fn still_standing(left: &Leftover, session: &mut Session) -> Result<Vec<Action>>
         services: Services::Only(services),
         marks: true,
         vips: true,
+        routes: true,
+        tunnels: true,
         host: true,
         sysctls: sysctls.collect(),
     };
@@ -216,6 +218,16 @@ fn stands(state: &State, step: &Step) -> bool {
         Step::DelMark { selector, .. } => !state.marks.contains_key(selector),
         Step::AddVip { key, vip } | Step::SetVip { key, to: vip, .. } => state.vips.get(key) == Some(vip),
         Step::DelVip { key, .. } => !state.vips.contains_key(key),
+        Step::AddRule { key, rule } => state.rules.get(key) == Some(rule),
+        Step::DelRule { key, .. } => !state.rules.contains_key(key),
+        Step::AddRoute { key, route } => state.routes.get(key) == Some(route),
+        Step::DelRoute { key, .. } => !state.routes.contains_key(key),
+        Step::AddTunnel { dev, tunnel } | Step::SetTunnel { dev, to: tunnel, .. } => {
+            state.tunnels.get(dev) == Some(tunnel)
+        }
+        Step::DelTunnel { dev, .. } => !state.tunnels.contains_key(dev),
+        Step::AddFou { key, fou } => state.fous.get(key) == Some(fou),
+        Step::DelFou { key, .. } => !state.fous.contains_key(key),
         Step::SetSysctl { name, to, .. } => state.sysctls.get(name) == Some(to),
         Step::SetTimeouts { to, .. } => state.timeouts == *to,
         Step::StartSync { role, daemon } => state.syncs.get(role) == Some(daemon),

@@ -11,7 +11,7 @@ use super::find;
 use super::handover::{Heir, spare};
 use super::journal::{self, FileJournal};
 use super::store::{Saved, Store};
-use crate::backend::{Backend, Memory, Services, Want};
+use crate::backend::{Backend, Memory, Want};
 use crate::error::{Error, Kind, Result};
 use crate::model::{State, SysctlName, Timeouts};
 use crate::plan::{
@@ -211,6 +211,12 @@ fn take_over(owned: &mut Owned, seen: &State, error: &Error) -> Option<String> {
     if let Some(key) = seen.vips.keys().find(|key| key.to_string() == *subject) {
         return owned.vips.insert(key.clone(), None).is_none().then(|| format!("address {key}"));
     }
+    if let Some(key) = seen.rules.keys().find(|key| key.to_string() == *subject) {
+        return owned.rules.insert(*key, None).is_none().then(|| format!("rule {key}"));
+    }
+    if let Some(key) = seen.routes.keys().find(|key| key.to_string() == *subject) {
+        return owned.routes.insert(*key, None).is_none().then(|| format!("route {key}"));
+    }
     let (_, packets) = subject.split_once(" for ")?;
     let selector = seen.marks.keys().find(|selector| selector.to_string() == packets)?;
     owned.marks.insert(selector.clone(), None).is_none().then(|| format!("mark for {selector}"))
@@ -228,16 +234,36 @@ pub fn stage_stop(
     let mut session = Session::new(backend, journal, Mode::Staged, Owned::default());
     // What carries our tag is ours even if the state was lost.
     let mut owned = past.owned.clone();
-    let desired = policy.iter().filter_map(|policy| policy.loaded.desired.as_ref());
-    let wanted: Vec<_> = desired.flat_map(|desired| desired.vips.iter().cloned()).collect();
-    let seen = session.see(&Want { marks: true, vips: true, services: Services::None, ..Want::default() })?;
+    let wanted = policy.as_ref().and_then(|policy| policy.loaded.desired.clone()).unwrap_or_default();
+    let seen = session.see(&Want {
+        marks: true,
+        vips: true,
+        routes: !wanted.rules.is_empty() || !wanted.routes.is_empty(),
+        tunnels: !wanted.tunnels.is_empty(),
+        ..Want::default()
+    })?;
     for (selector, _) in seen.marks.iter().filter(|(_, entry)| entry.owner == name) {
         owned.marks.entry(selector.clone()).or_insert(None);
     }
-    // An address carries no name; whether others want it too is asked below.
-    for key in wanted {
+    // These carry no name; whether others want them too is asked below.
+    for key in wanted.vips {
         if seen.vips.get(&key).is_some_and(|vip| vip.is_ours()) {
             owned.vips.entry(key).or_insert(None);
+        }
+    }
+    for key in wanted.rules {
+        if seen.rules.get(&key).is_some_and(|rule| rule.is_ours()) {
+            owned.rules.entry(key).or_insert(None);
+        }
+    }
+    for key in wanted.routes {
+        if seen.routes.get(&key).is_some_and(|route| route.is_ours()) {
+            owned.routes.entry(key).or_insert(None);
+        }
+    }
+    for dev in wanted.tunnels.into_keys() {
+        if seen.tunnels.get(&dev).is_some_and(|tunnel| tunnel.is_ours()) {
+            owned.tunnels.entry(dev).or_insert(None);
         }
     }
     let mut session = session.holding(owned.clone());
@@ -282,8 +308,11 @@ pub fn advise(context: &Context, staged: &mut Staged) {
 }
 
 fn lint_all(context: &Context, staged: &mut Staged) {
-    // A machine that cannot say what it has is linted by what is known without it; a plan needs it not.
-    let machine = staged.session.capabilities().ok();
+    let mine = staged.mine();
+    // A machine that cannot say what it has is linted by what is known without it; a plan needs it not. A real server
+    // is not asked: what it can do with services is nobody's question, and asking would load IPVS.
+    let asked = !mine.services.is_empty();
+    let machine = if asked { staged.session.capabilities().ok() } else { None };
     let drained = |step: &Step| matches!(step, Step::SetServer { to, .. } if to.weight.is_zero());
     if staged.plan.steps().any(drained) {
         // Whether clients keep coming to a drained server hangs on this one.
@@ -293,7 +322,6 @@ fn lint_all(context: &Context, staged: &mut Staged) {
             context.note(&error.to_string());
         }
     }
-    let mine = staged.mine();
     for warning in lint(&mine, staged.session.view(), machine.as_ref()) {
         context.advise(warning);
     }

@@ -3,7 +3,9 @@
 //! ```text
 //! Kernel ──┬ ipvs      services, servers, timeouts, daemons   generic netlink, pipelined
 //!          ├ nft       marks                                  nf_tables, one atomic batch
-//!          ├ route     addresses, announced                   rtnetlink
+//!          ├ route     addresses, announced; rules, routes    rtnetlink
+//!          │           and devices that unpack tunnels
+//!          ├ fou       UDP ports that unpack tunnels          generic netlink
 //!          ├ sysctl    /proc/sys
 //!          ├ conns     connection table                       /proc/net
 //!          └ netns     which namespace all of this is in
@@ -12,6 +14,7 @@
 pub mod announce;
 mod capable;
 mod conns;
+pub mod fou;
 pub mod ipvs;
 pub mod netns;
 pub mod nft;
@@ -38,6 +41,7 @@ pub struct Kernel {
     ipvs: Option<Ipvs>,
     nft: Nft,
     route: Route,
+    fou: fou::Ports,
 }
 
 /// Which part of the kernel carries a step out.
@@ -46,6 +50,9 @@ enum Part {
     Ipvs,
     Nft,
     Route,
+    /// Apart from `Route`, which looks at the devices once per group.
+    Tunnel,
+    Fou,
     Sysctl,
 }
 
@@ -57,6 +64,9 @@ fn part(step: &Step) -> Part {
         SetTimeouts { .. } | StartSync { .. } | StopSync { .. } => Part::Ipvs,
         AddMark { .. } | SetMark { .. } | DelMark { .. } => Part::Nft,
         AddVip { .. } | SetVip { .. } | DelVip { .. } => Part::Route,
+        AddRule { .. } | DelRule { .. } | AddRoute { .. } | DelRoute { .. } => Part::Route,
+        AddTunnel { .. } | SetTunnel { .. } | DelTunnel { .. } => Part::Tunnel,
+        AddFou { .. } | DelFou { .. } => Part::Fou,
         SetSysctl { .. } => Part::Sysctl,
     }
 }
@@ -86,7 +96,8 @@ impl Kernel {
                 Err(error) => first_fails(error, steps.len()),
             },
             Part::Nft => self.nft.apply(steps),
-            Part::Route => self.route.apply(steps),
+            Part::Route | Part::Tunnel => self.route.apply(steps),
+            Part::Fou => self.fou.apply(steps),
             Part::Sysctl => sysctl::apply(steps),
         }
     }
@@ -117,6 +128,13 @@ impl Backend for Kernel {
         }
         if want.vips {
             seen.state.vips = self.route.vips()?;
+        }
+        if want.routes {
+            (seen.state.rules, seen.state.routes) = self.route.paths()?;
+        }
+        if want.tunnels {
+            seen.state.tunnels = self.route.tunnels()?;
+            seen.state.fous = self.fou.all()?;
         }
         for name in &want.sysctls {
             if let Some(value) = sysctl::read(name)? {

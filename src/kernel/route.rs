@@ -1,4 +1,7 @@
-//! Addresses of the namespace, through rtnetlink.
+//! Addresses, rules, local routes and tunnel devices of the namespace, through rtnetlink.
+
+mod link;
+mod path;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -8,6 +11,8 @@ use std::pin::pin;
 
 use futures_util::{Stream, StreamExt};
 use ipnet::IpNet;
+use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{AddressMessageBuilder, Handle};
@@ -17,7 +22,7 @@ use super::announce;
 use super::promote::Promotion;
 use crate::backend::Outcome;
 use crate::error::{Error, Kind, Result};
-use crate::model::{IfName, Vip, VipKey};
+use crate::model::{IfName, Installed, RouteKey, RuleKey, TunnelDevice, Vip, VipKey};
 use crate::plan::{Step, refusal};
 
 /// The errno of a failure.
@@ -59,6 +64,24 @@ impl Route {
         Ok(addresses.iter().filter_map(vip).collect())
     }
 
+    /// Rules that send a mark to a table, and local default routes, whoever added them.
+    pub fn paths(&mut self) -> Result<(BTreeMap<RuleKey, Installed>, BTreeMap<RouteKey, Installed>)> {
+        let failed = |errno| Error::system(Kind::Io, "read", "rules and routes", errno);
+        let connection = self.connection().map_err(failed)?;
+        let read = async |handle: Handle| {
+            let links = links(&handle).await?;
+            Ok((path::rules(&handle).await?, path::routes(&handle, &links).await?))
+        };
+        connection.run(read).map_err(failed)
+    }
+
+    /// Devices of the kinds that unpack, whoever made them.
+    pub fn tunnels(&mut self) -> Result<BTreeMap<IfName, TunnelDevice>> {
+        let failed = |errno| Error::system(Kind::Io, "read", "devices", errno);
+        let connection = self.connection().map_err(failed)?;
+        connection.run(async |handle| link::tunnels(&handle).await).map_err(failed)
+    }
+
     /// Makes the changes one after the other, up to the first that fails, and announces what was added.
     pub fn apply(&mut self, steps: &[&Step]) -> Vec<Outcome> {
         self.notes.clear();
@@ -95,7 +118,9 @@ impl Connection {
         let failed = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
         let runtime = runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
         let inside = runtime.enter();
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(failed)?;
+        // Strict, so that what a question does not want is left out by the kernel; before 4.20 all of it comes.
+        let opened = rtnetlink::new_connection_with_strict_check().or_else(|_| rtnetlink::new_connection());
+        let (connection, handle, _) = opened.map_err(failed)?;
         drop(inside);
         runtime.spawn(connection);
         Ok(Connection { runtime: ManuallyDrop::new(runtime), handle })
@@ -148,18 +173,25 @@ async fn one(
     links: &[Link],
     step: &Step,
 ) -> std::result::Result<Option<(Link, IpAddr)>, Errno> {
-    let (Step::AddVip { key, .. } | Step::SetVip { key, .. } | Step::DelVip { key, .. }) = step else {
-        return Err(libc::EINVAL);
-    };
-    let link = links.iter().find(|link| link.name == key.dev.name()).ok_or(libc::ENODEV)?;
-    match step {
-        Step::AddVip { vip, .. } => {
+    let found = |dev: &IfName| links.iter().find(|link| link.name == dev.name()).ok_or(libc::ENODEV);
+    let done = match step {
+        Step::AddVip { key, vip } => {
+            let link = found(&key.dev)?;
             add(handle, link, key, *vip).await?;
-            Ok(Some((link.clone(), key.addr.addr())))
+            return Ok(Some((link.clone(), key.addr.addr())));
         }
-        Step::SetVip { to, .. } => set(handle, link, key, *to).await.map(|()| None),
-        _ => del(handle, link, key).await.map(|()| None),
-    }
+        Step::SetVip { key, to, .. } => set(handle, found(&key.dev)?, key, *to).await,
+        Step::DelVip { key, .. } => del(handle, found(&key.dev)?, key).await,
+        Step::AddRule { key, rule } => path::add_rule(handle, key, *rule).await,
+        Step::DelRule { key, rule } => path::del_rule(handle, key, *rule).await,
+        Step::AddRoute { key, route } => path::add_route(handle, links, key, *route).await,
+        Step::DelRoute { key, route } => path::del_route(handle, links, key, *route).await,
+        Step::AddTunnel { dev, tunnel } => link::add(handle, dev, tunnel).await,
+        Step::SetTunnel { dev, to, .. } => link::set(handle, dev, to).await,
+        Step::DelTunnel { dev, .. } => link::del(handle, dev).await,
+        _ => Err(libc::EINVAL),
+    };
+    done.map(|()| None)
 }
 
 /// `ip address add 192.0.2.1/32 dev eth0 proto 76`, and `nodad` for IPv6: the address is then usable at once,
@@ -241,6 +273,20 @@ async fn collect<T>(
         list.push(item.map_err(errno_of)?);
     }
     Ok(list)
+}
+
+/// Waits for the acknowledgement of a change.
+async fn answered(
+    mut answers: impl Stream<Item = NetlinkMessage<RouteNetlinkMessage>> + Unpin,
+) -> std::result::Result<(), Errno> {
+    while let Some(answer) = answers.next().await {
+        if let NetlinkPayload::Error(message) = answer.payload
+            && message.raw_code() != 0
+        {
+            return Err(-message.raw_code());
+        }
+    }
+    Ok(())
 }
 
 /// The address itself is `IFA_LOCAL`; `IFA_ADDRESS` is the other end on a point-to-point device, and the address

@@ -8,24 +8,28 @@ mod connection;
 mod host;
 mod makers;
 mod mark;
+mod path;
 mod persist;
 mod server;
 mod service;
 mod stats;
 mod sync;
 mod sysctl;
+mod unpack;
 
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
 pub use connection::{Connection, ConnectionState, PeData, Target};
 pub use host::{IfName, SysctlName, Timeouts, Vip, VipKey};
 pub use makers::{ConnectionFilter, Makers};
 pub use mark::{Fwmark, Hook, MarkKind, MarkSelector, PortRange};
+pub use path::{Installed, RouteKey, RouteTable, RuleKey};
 pub use persist::{MAX_PERSIST_SECONDS, Netmask, PeName, Persistence};
 pub use server::{Forwarding, Server, ServerKey, Tunnel, TunnelKind, Weight};
 pub use service::{Flags, Scheduler, Service, ServiceKey};
 pub use stats::{ServerLive, Stats};
 pub use sync::{SyncDaemon, SyncRole};
 pub use sysctl::{SYSCTLS, Sysctl, Values};
+pub use unpack::{DeviceKind, Fou, FouKey, TunnelDevice};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +66,7 @@ impl MarkEntry {
 ///
 /// Everything is sorted by its key, so that two equal machines print and compare equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     /// Shared between the pictures of a run: what did not change is not copied, and compares equal at a glance.
     #[serde(with = "pairs")]
@@ -70,6 +75,14 @@ pub struct State {
     pub marks: BTreeMap<MarkSelector, MarkEntry>,
     #[serde(with = "pairs")]
     pub vips: BTreeMap<VipKey, Vip>,
+    #[serde(with = "pairs")]
+    pub rules: BTreeMap<RuleKey, Installed>,
+    #[serde(with = "pairs")]
+    pub routes: BTreeMap<RouteKey, Installed>,
+    /// Devices of the kinds that unpack, whoever made them.
+    pub tunnels: BTreeMap<IfName, TunnelDevice>,
+    #[serde(with = "pairs")]
+    pub fous: BTreeMap<FouKey, Fou>,
     /// Only those that were asked for; a name that the kernel does not have is absent.
     pub sysctls: BTreeMap<SysctlName, String>,
     pub timeouts: Timeouts,

@@ -29,6 +29,7 @@ pub fn diff(current: &State, desired: &State) -> Vec<Step> {
             Change::Del(vip) => Step::DelVip { key, vip: *vip },
         });
     });
+    paths(current, desired, &mut steps);
     each(&current.sysctls, &desired.sysctls, |name, change| {
         // A sysctl is never added or removed; one that only one side knows was not read.
         if let Change::Set(from, to) = change {
@@ -52,6 +53,41 @@ pub fn diff(current: &State, desired: &State) -> Vec<Step> {
     });
     sort(&mut steps);
     steps
+}
+
+/// Rules, routes, tunnels. What says who installed a rule or route is part of it for the kernel, so one that changes
+/// hands goes and comes.
+fn paths(current: &State, desired: &State, steps: &mut Vec<Step>) {
+    each(&current.rules, &desired.rules, |key, change| {
+        let (from, to) = change.ends();
+        steps.extend(from.map(|rule| Step::DelRule { key: *key, rule: *rule }));
+        steps.extend(to.map(|rule| Step::AddRule { key: *key, rule: *rule }));
+    });
+    each(&current.routes, &desired.routes, |key, change| {
+        let (from, to) = change.ends();
+        steps.extend(from.map(|route| Step::DelRoute { key: *key, route: *route }));
+        steps.extend(to.map(|route| Step::AddRoute { key: *key, route: *route }));
+    });
+    each(&current.fous, &desired.fous, |key, change| {
+        let (from, to) = change.ends();
+        steps.extend(from.map(|fou| Step::DelFou { key: *key, fou: *fou }));
+        steps.extend(to.map(|fou| Step::AddFou { key: *key, fou: *fou }));
+    });
+    each(&current.tunnels, &desired.tunnels, |dev, change| match change.ends() {
+        (Some(from), Some(to)) if from.is_kin(to) => {
+            steps.push(Step::SetTunnel { dev: dev.clone(), from: from.clone(), to: to.clone() });
+        }
+        (from, to) => {
+            steps.extend(from.map(|tunnel| Step::DelTunnel { dev: dev.clone(), tunnel: tunnel.clone() }));
+            steps.extend(to.map(|tunnel| Step::AddTunnel { dev: dev.clone(), tunnel: tunnel.clone() }));
+            // Addresses go with their device; those that shall stay come again.
+            let stay = desired
+                .vips
+                .iter()
+                .filter(|(key, vip)| from.is_some() && key.dev == *dev && current.vips.get(key) == Some(vip));
+            steps.extend(stay.map(|(key, vip)| Step::AddVip { key: key.clone(), vip: *vip }));
+        }
+    });
 }
 
 fn services(key: ServiceKey, change: Change<'_, Arc<ServiceEntry>>, steps: &mut Vec<Step>) {
@@ -88,6 +124,17 @@ enum Change<'a, V> {
     Add(&'a V),
     Set(&'a V, &'a V),
     Del(&'a V),
+}
+
+impl<'a, V> Change<'a, V> {
+    /// What was and what shall be.
+    fn ends(self) -> (Option<&'a V>, Option<&'a V>) {
+        match self {
+            Change::Add(to) => (None, Some(to)),
+            Change::Set(from, to) => (Some(from), Some(to)),
+            Change::Del(from) => (Some(from), None),
+        }
+    }
 }
 
 /// Walks two sorted maps side by side and hands over what differs, in the order of the keys.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::Step;
 use crate::backend::{Services, Want};
 use crate::model::{
-    MarkEntry, MarkSelector, Server, ServerKey, Service, ServiceKey, Snapshot, SyncDaemon, SyncRole,
-    SysctlName, Timeouts, Vip, VipKey,
+    Fou, FouKey, IfName, MarkEntry, MarkSelector, RouteKey, RuleKey, Server, ServerKey, Service, ServiceKey,
+    Snapshot, SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice, Vip, VipKey,
 };
 
 /// The last value of everything a row of steps touches; `None` is "not there".
@@ -16,6 +16,10 @@ pub struct Expect<'a> {
     servers: BTreeMap<(ServiceKey, ServerKey), Option<&'a Server>>,
     marks: BTreeMap<&'a MarkSelector, Option<&'a MarkEntry>>,
     vips: BTreeMap<&'a VipKey, Option<Vip>>,
+    rules: BTreeMap<RuleKey, bool>,
+    routes: BTreeMap<RouteKey, bool>,
+    tunnels: BTreeMap<&'a IfName, Option<&'a TunnelDevice>>,
+    fous: BTreeMap<FouKey, Option<Fou>>,
     sysctls: BTreeMap<&'a SysctlName, &'a str>,
     timeouts: Option<Timeouts>,
     syncs: BTreeMap<SyncRole, Option<&'a SyncDaemon>>,
@@ -58,6 +62,30 @@ impl<'a> Expect<'a> {
             DelVip { key, .. } => {
                 self.vips.insert(key, None);
             }
+            AddRule { key, .. } => {
+                self.rules.insert(*key, true);
+            }
+            DelRule { key, .. } => {
+                self.rules.insert(*key, false);
+            }
+            AddRoute { key, .. } => {
+                self.routes.insert(*key, true);
+            }
+            DelRoute { key, .. } => {
+                self.routes.insert(*key, false);
+            }
+            AddTunnel { dev, tunnel } | SetTunnel { dev, to: tunnel, .. } => {
+                self.tunnels.insert(dev, Some(tunnel));
+            }
+            DelTunnel { dev, .. } => {
+                self.tunnels.insert(dev, None);
+            }
+            AddFou { key, fou } => {
+                self.fous.insert(*key, Some(*fou));
+            }
+            DelFou { key, .. } => {
+                self.fous.insert(*key, None);
+            }
             SetSysctl { name, to, .. } => {
                 self.sysctls.insert(name, to);
             }
@@ -79,6 +107,8 @@ impl<'a> Expect<'a> {
             services: if keys.is_empty() { Services::None } else { Services::Only(keys) },
             marks: !self.marks.is_empty(),
             vips: !self.vips.is_empty(),
+            routes: !self.rules.is_empty() || !self.routes.is_empty(),
+            tunnels: !self.tunnels.is_empty() || !self.fous.is_empty(),
             host: self.timeouts.is_some() || !self.syncs.is_empty(),
             sysctls: self.sysctls.keys().map(|name| (*name).clone()).collect(),
         }
@@ -104,6 +134,21 @@ impl<'a> Expect<'a> {
             // Kernels before 5.18 do not keep the tag, so only presence counts.
             let want = want.map(|_| "there");
             compare(&mut out, format_args!("vip {key}"), want, state.vips.get(key).map(|_| "there"));
+        }
+        let there = |present: bool| present.then_some("there");
+        for (key, want) in &self.rules {
+            let have = state.rules.contains_key(key);
+            compare(&mut out, format_args!("rule {key}"), there(*want), there(have));
+        }
+        for (key, want) in &self.routes {
+            let have = state.routes.contains_key(key);
+            compare(&mut out, format_args!("route {key}"), there(*want), there(have));
+        }
+        for (dev, want) in &self.tunnels {
+            compare(&mut out, format_args!("tunnel {dev}"), *want, state.tunnels.get(dev));
+        }
+        for (key, want) in &self.fous {
+            compare(&mut out, format_args!("gue port {key}"), *want, state.fous.get(key).copied());
         }
         for (name, want) in &self.sysctls {
             let have = state.sysctls.get(name).map(String::as_str);

@@ -10,15 +10,16 @@ pub fn rank(step: &Step) -> u8 {
     use Step::*;
     match step {
         // What brings traffic in goes first: no packet finds a mark or service that is half gone.
-        DelVip { .. } => 0,
-        DelMark { .. } => 1,
+        DelVip { .. } | DelRule { .. } => 0,
+        // The route goes after the rules that lead to it, a device after the addresses on it.
+        DelMark { .. } | DelRoute { .. } | DelTunnel { .. } => 1,
         // A running daemon forbids servers of the other family (EINVAL), so it stops before and starts after.
-        StopSync { .. } => 2,
+        StopSync { .. } | DelFou { .. } => 2,
         // Host settings hold before the first connection that they concern.
         SetTimeouts { .. } => 3,
         SetSysctl { .. } => 4,
-        // A service exists before its servers.
-        AddService { .. } => 5,
+        // A service exists before its servers, and what unpacks before the address that it is unpacked for.
+        AddFou { .. } | AddTunnel { .. } | SetTunnel { .. } | AddService { .. } => 5,
         SetService { .. } => 6,
         // New servers before old ones lose weight: the pool is never empty on the way.
         AddServer { .. } => 7,
@@ -28,9 +29,10 @@ pub fn rank(step: &Step) -> u8 {
         // A mark moves to its new service when that one is whole, and before the old one goes.
         AddMark { .. } | SetMark { .. } => 11,
         DelServer { .. } => 12,
-        DelService { .. } => 13,
-        // Last, when everything behind the address is whole.
-        AddVip { .. } | SetVip { .. } => 14,
+        // A rule that leads to an empty table would let the packet go on to table main.
+        DelService { .. } | AddRoute { .. } => 13,
+        // Last, when everything behind the address, or behind the mark, is whole.
+        AddVip { .. } | SetVip { .. } | AddRule { .. } => 14,
     }
 }
 

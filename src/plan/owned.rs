@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Step;
 use crate::model::{
-    MarkEntry, MarkSelector, ServiceEntry, ServiceKey, State, SyncDaemon, SyncRole, SysctlName, Timeouts,
-    Vip, VipKey,
+    Fou, FouKey, IfName, Installed, MarkEntry, MarkSelector, RouteKey, RuleKey, ServiceEntry, ServiceKey,
+    State, SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice, Vip, VipKey,
 };
 
 /// The part of the machine that one policy made, each thing with what stood there before (`None`: nothing).
@@ -25,6 +25,13 @@ pub struct Owned {
     pub marks: BTreeMap<MarkSelector, Option<MarkEntry>>,
     #[serde(with = "crate::model::pairs")]
     pub vips: BTreeMap<VipKey, Option<Vip>>,
+    #[serde(with = "crate::model::pairs")]
+    pub rules: BTreeMap<RuleKey, Option<Installed>>,
+    #[serde(with = "crate::model::pairs")]
+    pub routes: BTreeMap<RouteKey, Option<Installed>>,
+    pub tunnels: BTreeMap<IfName, Option<TunnelDevice>>,
+    #[serde(with = "crate::model::pairs")]
+    pub fous: BTreeMap<FouKey, Option<Fou>>,
     pub sysctls: BTreeMap<SysctlName, String>,
     /// 0 for those that are not owned.
     pub timeouts: Option<Timeouts>,
@@ -42,6 +49,10 @@ impl Owned {
             services: changed(&base.services, &desired.services),
             marks: changed(&base.marks, &desired.marks),
             vips: changed(&base.vips, &desired.vips),
+            rules: changed(&base.rules, &desired.rules),
+            routes: changed(&base.routes, &desired.routes),
+            tunnels: changed(&base.tunnels, &desired.tunnels),
+            fous: changed(&base.fous, &desired.fous),
             sysctls: changed(&base.sysctls, &desired.sysctls)
                 .into_iter()
                 .filter_map(|(name, before)| Some((name, before?)))
@@ -57,6 +68,10 @@ impl Owned {
         restore(&mut out.services, &self.services);
         restore(&mut out.marks, &self.marks);
         restore(&mut out.vips, &self.vips);
+        restore(&mut out.rules, &self.rules);
+        restore(&mut out.routes, &self.routes);
+        restore(&mut out.tunnels, &self.tunnels);
+        restore(&mut out.fous, &self.fous);
         for (name, before) in &self.sysctls {
             // Only where it was read: what is not known here cannot be changed here.
             if let Some(value) = out.sysctls.get_mut(name) {
@@ -76,6 +91,10 @@ impl Owned {
         self.services.extend(more.services);
         self.marks.extend(more.marks);
         self.vips.extend(more.vips);
+        self.rules.extend(more.rules);
+        self.routes.extend(more.routes);
+        self.tunnels.extend(more.tunnels);
+        self.fous.extend(more.fous);
         self.sysctls.extend(more.sysctls);
         self.add_timeouts(more.timeouts);
         self.syncs.extend(more.syncs);
@@ -94,6 +113,10 @@ impl Owned {
         out.services.retain(|key, _| !other.services.contains_key(key));
         out.marks.retain(|key, _| !other.marks.contains_key(key));
         out.vips.retain(|key, _| !other.vips.contains_key(key));
+        out.rules.retain(|key, _| !other.rules.contains_key(key));
+        out.routes.retain(|key, _| !other.routes.contains_key(key));
+        out.tunnels.retain(|key, _| !other.tunnels.contains_key(key));
+        out.fous.retain(|key, _| !other.fous.contains_key(key));
         out.sysctls.retain(|name, _| !other.sysctls.contains_key(name));
         let kept = other.timeouts.unwrap_or(Timeouts::NONE);
         out.timeouts =
@@ -108,6 +131,10 @@ impl Owned {
             services: shared(&state.services, &self.services),
             marks: shared(&state.marks, &self.marks),
             vips: shared(&state.vips, &self.vips),
+            rules: shared(&state.rules, &self.rules),
+            routes: shared(&state.routes, &self.routes),
+            tunnels: shared(&state.tunnels, &self.tunnels),
+            fous: shared(&state.fous, &self.fous),
             sysctls: shared(&state.sysctls, &self.sysctls),
             timeouts: state.timeouts,
             syncs: shared(&state.syncs, &self.syncs),
@@ -127,6 +154,18 @@ impl Owned {
                 }
                 AddVip { key, .. } => {
                     self.vips.entry(key).or_insert(None);
+                }
+                AddRule { key, .. } => {
+                    self.rules.entry(key).or_insert(None);
+                }
+                AddRoute { key, .. } => {
+                    self.routes.entry(key).or_insert(None);
+                }
+                AddTunnel { dev, .. } => {
+                    self.tunnels.entry(dev).or_insert(None);
+                }
+                AddFou { key, .. } => {
+                    self.fous.entry(key).or_insert(None);
                 }
                 SetSysctl { name, from, .. } => {
                     self.sysctls.entry(name).or_insert(from);

@@ -48,7 +48,21 @@ fn explain(step: &Step, errno: i32) -> (String, Option<String>) {
             "lvsh list shows all marks; a range may lie within another when they share no end",
         ),
         (libc::EEXIST, StartSync { .. }) => plain("a daemon of this role runs already"),
+        (libc::EEXIST, AddTunnel { tunnel, .. }) => (
+            format!("it exists, or another device of kind {} takes all packets already", tunnel.kind),
+            Some(format!("ip -d link show type {} shows them", tunnel.kind)),
+        ),
         (libc::EEXIST, _) => plain("it exists"),
+        (libc::EADDRINUSE, AddFou { key, .. }) => {
+            (format!("UDP port {} is taken", key.port), Some("ss -lunp shows by whom".to_string()))
+        }
+        (libc::EOPNOTSUPP, AddTunnel { tunnel, .. }) => (
+            format!("the kernel has no tunnels of kind {}", tunnel.kind),
+            Some(format!("modprobe {} says why", tunnel.kind.module())),
+        ),
+        (libc::ENODEV, SetTunnel { .. } | DelTunnel { .. }) | (libc::EINVAL, DelFou { .. }) => {
+            plain("it does not exist")
+        }
         (libc::ESRCH, StopSync { .. }) => plain("no daemon of this role runs"),
         (libc::ESRCH, AddServer { .. } | SetServer { .. } | DelServer { .. }) => {
             plain("its service does not exist")

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Step;
 use crate::model::{
     Family, Forwarding, Hook, IfName, MarkEntry, MarkSelector, Netmask, Server, ServerKey, Service,
-    ServiceEntry, ServiceKey, State, SyncDaemon, Timeouts, TunnelKind, Vip,
+    ServiceEntry, ServiceKey, State, SyncDaemon, Timeouts, TunnelDevice, TunnelKind, Vip,
 };
 
 /// What a state does not say about a machine: what could be loaded or named. `None` knows nothing and refuses
@@ -73,7 +73,7 @@ pub fn advance(state: &mut State, step: &Step, world: &World) -> Result<(), i32>
             state.marks.remove(selector).ok_or(libc::ENOENT)?;
         }
         AddVip { key, vip } => {
-            refuse(!known(&world.devices, &key.dev), libc::ENODEV)?;
+            refuse(!has_device(state, world, &key.dev), libc::ENODEV)?;
             refuse(state.vips.contains_key(key), libc::EEXIST)?;
             state.vips.insert(key.clone(), *vip);
         }
@@ -81,8 +81,46 @@ pub fn advance(state: &mut State, step: &Step, world: &World) -> Result<(), i32>
             *state.vips.get_mut(key).ok_or(libc::EADDRNOTAVAIL)? = Vip { proto: to.proto };
         }
         DelVip { key, .. } => {
-            refuse(!known(&world.devices, &key.dev), libc::ENODEV)?;
+            refuse(!has_device(state, world, &key.dev), libc::ENODEV)?;
             state.vips.remove(key).ok_or(libc::EADDRNOTAVAIL)?;
+        }
+        AddRule { key, rule } => {
+            refuse(state.rules.contains_key(key), libc::EEXIST)?;
+            state.rules.insert(*key, *rule);
+        }
+        DelRule { key, .. } => {
+            state.rules.remove(key).ok_or(libc::ENOENT)?;
+        }
+        AddRoute { key, route } => {
+            refuse(state.routes.contains_key(key), libc::EEXIST)?;
+            state.routes.insert(*key, *route);
+        }
+        DelRoute { key, .. } => {
+            state.routes.remove(key).ok_or(libc::ESRCH)?;
+        }
+        AddTunnel { dev, tunnel } => {
+            let taken = world.devices.as_ref().is_some_and(|devices| devices.contains(dev));
+            refuse(taken || state.tunnels.contains_key(dev), libc::EEXIST)?;
+            // Of each kind one may take the packets of all (`ip_tunnel_newlink`, ip_tunnel.c).
+            let is_it = |other: &TunnelDevice| tunnel.from_anyone && other.is_kin(tunnel);
+            refuse(state.tunnels.values().any(is_it), libc::EEXIST)?;
+            state.tunnels.insert(dev.clone(), tunnel.clone());
+        }
+        SetTunnel { dev, to, .. } => {
+            let there = state.tunnels.get_mut(dev).ok_or(libc::ENODEV)?;
+            refuse(!there.is_kin(to), libc::EOPNOTSUPP)?;
+            there.clone_from(to);
+        }
+        DelTunnel { dev, .. } => {
+            state.tunnels.remove(dev).ok_or(libc::ENODEV)?;
+            state.vips.retain(|key, _| key.dev != *dev);
+        }
+        AddFou { key, fou } => {
+            refuse(state.fous.contains_key(key), libc::EADDRINUSE)?;
+            state.fous.insert(*key, *fou);
+        }
+        DelFou { key, .. } => {
+            state.fous.remove(key).ok_or(libc::EINVAL)?;
         }
         SetSysctl { name, to, .. } => {
             let value = state.sysctls.get_mut(name).ok_or(libc::ENOENT)?;
@@ -113,6 +151,10 @@ fn refuse(when: bool, errno: i32) -> Result<(), i32> {
 
 fn known<T: Ord>(list: &Option<BTreeSet<T>>, item: &T) -> bool {
     list.as_ref().is_none_or(|list| list.contains(item))
+}
+
+fn has_device(state: &State, world: &World, dev: &IfName) -> bool {
+    known(&world.devices, dev) || state.tunnels.contains_key(dev)
 }
 
 /// `ip_vs_add_service`, `ip_vs_edit_service`: modules first, then the IPv6 prefix.

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    MarkEntry, MarkSelector, Server, ServerKey, Service, ServiceEntry, ServiceKey, SyncDaemon, SyncRole,
-    SysctlName, Timeouts, Vip, VipKey,
+    Fou, FouKey, IfName, Installed, MarkEntry, MarkSelector, RouteKey, RuleKey, Server, ServerKey, Service,
+    ServiceEntry, ServiceKey, SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice, Vip, VipKey,
 };
 
 /// One change, complete in itself: what it replaces or removes is part of it, so that its inverse needs no
@@ -72,6 +72,45 @@ pub enum Step {
         key: VipKey,
         vip: Vip,
     },
+    AddRule {
+        key: RuleKey,
+        rule: Installed,
+    },
+    DelRule {
+        key: RuleKey,
+        rule: Installed,
+    },
+    AddRoute {
+        key: RouteKey,
+        route: Installed,
+    },
+    DelRoute {
+        key: RouteKey,
+        route: Installed,
+    },
+    AddTunnel {
+        dev: IfName,
+        tunnel: TunnelDevice,
+    },
+    /// All but the kind can change.
+    SetTunnel {
+        dev: IfName,
+        from: TunnelDevice,
+        to: TunnelDevice,
+    },
+    /// Takes its addresses with it.
+    DelTunnel {
+        dev: IfName,
+        tunnel: TunnelDevice,
+    },
+    AddFou {
+        key: FouKey,
+        fou: Fou,
+    },
+    DelFou {
+        key: FouKey,
+        fou: Fou,
+    },
     SetSysctl {
         name: SysctlName,
         from: String,
@@ -98,6 +137,10 @@ pub enum Thing {
     Server(ServiceKey, ServerKey),
     Mark(MarkSelector),
     Vip(VipKey),
+    Rule(RuleKey),
+    Route(RouteKey),
+    Tunnel(IfName),
+    Fou(FouKey),
     Sysctl(SysctlName),
     Timeouts,
     Sync(SyncRole),
@@ -110,6 +153,10 @@ impl fmt::Display for Thing {
             Thing::Server(service, key) => write!(out, "server {service} {key}"),
             Thing::Mark(selector) => write!(out, "mark for {selector}"),
             Thing::Vip(key) => write!(out, "vip {key}"),
+            Thing::Rule(key) => write!(out, "rule {key}"),
+            Thing::Route(key) => write!(out, "route {key}"),
+            Thing::Tunnel(dev) => write!(out, "tunnel {dev}"),
+            Thing::Fou(key) => write!(out, "gue port {key}"),
             Thing::Sysctl(name) => write!(out, "sysctl {name}"),
             Thing::Timeouts => out.write_str("timeouts"),
             Thing::Sync(role) => write!(out, "sync {role}"),
@@ -129,6 +176,12 @@ impl Step {
                 Thing::Mark(selector.clone())
             }
             AddVip { key, .. } | SetVip { key, .. } | DelVip { key, .. } => Thing::Vip(key.clone()),
+            AddRule { key, .. } | DelRule { key, .. } => Thing::Rule(*key),
+            AddRoute { key, .. } | DelRoute { key, .. } => Thing::Route(*key),
+            AddTunnel { dev, .. } | SetTunnel { dev, .. } | DelTunnel { dev, .. } => {
+                Thing::Tunnel(dev.clone())
+            }
+            AddFou { key, .. } | DelFou { key, .. } => Thing::Fou(*key),
             SetSysctl { name, .. } => Thing::Sysctl(name.clone()),
             SetTimeouts { .. } => Thing::Timeouts,
             StartSync { role, .. } | StopSync { role, .. } => Thing::Sync(*role),
@@ -158,6 +211,15 @@ impl Step {
             AddVip { key, vip } => DelVip { key, vip },
             SetVip { key, from, to } => SetVip { key, from: to, to: from },
             DelVip { key, vip } => AddVip { key, vip },
+            AddRule { key, rule } => DelRule { key, rule },
+            DelRule { key, rule } => AddRule { key, rule },
+            AddRoute { key, route } => DelRoute { key, route },
+            DelRoute { key, route } => AddRoute { key, route },
+            AddTunnel { dev, tunnel } => DelTunnel { dev, tunnel },
+            SetTunnel { dev, from, to } => SetTunnel { dev, from: to, to: from },
+            DelTunnel { dev, tunnel } => AddTunnel { dev, tunnel },
+            AddFou { key, fou } => DelFou { key, fou },
+            DelFou { key, fou } => AddFou { key, fou },
             SetSysctl { name, from, to } => SetSysctl { name, from: to, to: from },
             SetTimeouts { from, to } => SetTimeouts { from: to, to: from },
             StartSync { role, daemon } => StopSync { role, daemon },
@@ -173,7 +235,9 @@ impl Step {
             AddService { .. } | AddServer { .. } | AddMark { .. } | AddVip { .. } => "add",
             DelService { .. } | DelServer { .. } | DelMark { .. } | DelVip { .. } => "del",
             SetService { .. } | SetServer { .. } | SetMark { .. } | SetVip { .. } => "set",
-            SetSysctl { .. } | SetTimeouts { .. } => "set",
+            AddRule { .. } | AddRoute { .. } | AddTunnel { .. } | AddFou { .. } => "add",
+            DelRule { .. } | DelRoute { .. } | DelTunnel { .. } | DelFou { .. } => "del",
+            SetTunnel { .. } | SetSysctl { .. } | SetTimeouts { .. } => "set",
             StartSync { .. } => "start",
             StopSync { .. } => "stop",
         }
@@ -187,6 +251,10 @@ impl Step {
             AddServer { .. } | SetServer { .. } | DelServer { .. } => "server",
             AddMark { .. } | SetMark { .. } | DelMark { .. } => "mark",
             AddVip { .. } | SetVip { .. } | DelVip { .. } => "vip",
+            AddRule { .. } | DelRule { .. } => "rule",
+            AddRoute { .. } | DelRoute { .. } => "route",
+            AddTunnel { .. } | SetTunnel { .. } | DelTunnel { .. } => "tunnel",
+            AddFou { .. } | DelFou { .. } => "gue port",
             SetSysctl { .. } => "sysctl",
             SetTimeouts { .. } => "timeouts",
             StartSync { .. } | StopSync { .. } => "sync",
@@ -208,6 +276,10 @@ impl Step {
             }
             SetMark { selector, to, .. } => format!("{} for {selector}", to.mark),
             AddVip { key, .. } | SetVip { key, .. } | DelVip { key, .. } => key.to_string(),
+            AddRule { key, .. } | DelRule { key, .. } => key.to_string(),
+            AddRoute { key, .. } | DelRoute { key, .. } => key.to_string(),
+            AddTunnel { dev, .. } | SetTunnel { dev, .. } | DelTunnel { dev, .. } => dev.to_string(),
+            AddFou { key, .. } | DelFou { key, .. } => key.to_string(),
             SetSysctl { name, .. } => name.to_string(),
             SetTimeouts { to, .. } => to.to_string(),
             StartSync { role, .. } | StopSync { role, .. } => role.to_string(),

@@ -24,6 +24,11 @@ pub fn fields(step: &Step) -> Vec<Field> {
             field("policy", json!(from.owner), json!(to.owner)),
         ],
         Step::SetVip { from, to, .. } => vec![field("proto", json!(from.proto), json!(to.proto))],
+        Step::SetTunnel { from, to, .. } => vec![
+            field("up", json!(from.up), json!(to.up)),
+            field("rp_filter", json!(from.rp_filter), json!(to.rp_filter)),
+            field("alias", json!(from.alias), json!(to.alias)),
+        ],
         Step::SetSysctl { from, to, .. } => vec![field("value", json!(from), json!(to))],
         Step::SetTimeouts { from, to } => vec![
             field("tcp", json!(from.tcp), json!(to.tcp)),

@@ -32,6 +32,9 @@ pub fn ipvsadm(step: &Step) -> Option<String> {
         StopSync { role, .. } => format!("--stop-daemon {role}"),
         AddMark { .. } | SetMark { .. } | DelMark { .. } => return None,
         AddVip { .. } | SetVip { .. } | DelVip { .. } | SetSysctl { .. } => return None,
+        AddRule { .. } | DelRule { .. } | AddRoute { .. } | DelRoute { .. } => return None,
+        AddTunnel { .. } | SetTunnel { .. } | DelTunnel { .. } => return None,
+        AddFou { .. } | DelFou { .. } => return None,
     })
 }
 

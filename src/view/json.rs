@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::fields::fields;
 use super::ipvsadm::ipvsadm;
 use super::shell::shell;
-use super::value::{join, mark_value, server_value, service_value, sync_value};
+use super::value::{join, mark_value, server_value, service_value, sync_value, tunnel_device_value};
 use crate::error::Error;
 use crate::plan::{Action, Plan, Step};
 
@@ -106,6 +106,8 @@ fn ends(step: &Step) -> (Option<Value>, Option<Value>) {
         DelMark { selector, entry } => {
             (Some(join(mark_value(selector), json!({ "mark": entry.mark.get() }))), None)
         }
+        AddTunnel { tunnel, .. } => (None, Some(tunnel_device_value(tunnel))),
+        DelTunnel { tunnel, .. } => (Some(tunnel_device_value(tunnel)), None),
         StartSync { daemon, .. } => (None, Some(sync_value(daemon))),
         StopSync { daemon, .. } => (Some(sync_value(daemon)), None),
         _ => (None, None),

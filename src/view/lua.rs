@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::fields::fields;
 use super::step::step_text;
 use super::value::{mark_value, net_text, server_value, service_value, sync_value, timeouts_value};
-use crate::model::{Family, MarkSelector, PortRange, ServiceKey, VipKey};
+use crate::model::{Family, Fou, MarkSelector, PortRange, RuleKey, ServiceKey, VipKey};
 use crate::plan::{Plan, Step};
 
 /// `lvs.get_service { fwmark = 3 }:set_server("192.168.1.109", { weight = 4 })`
@@ -36,6 +36,29 @@ pub fn lua(step: &Step) -> String {
         AddVip { key, .. } => format!("lvs.add_vip {}", vip(key)),
         SetVip { .. } => format!("-- no call for: {}", step_text(step)),
         DelVip { key, .. } => format!("lvs.del_vip {}", vip(key)),
+        // A call without a mark is about the route alone; one with it finds the route there, and takes it along only
+        // when no other rule leads to it.
+        AddRule { key, .. } => format!("lvs.add_local_route {}", rule(key)),
+        DelRule { key, .. } => format!("lvs.del_local_route {}", rule(key)),
+        AddRoute { key, .. } => {
+            format!("lvs.add_local_route {{ table = {}{} }}", key.table, family(key.family))
+        }
+        DelRoute { key, .. } => {
+            let family = family(key.family);
+            format!("lvs.del_local_route {{ table = {}{family}, missing_ok = true }}", key.table)
+        }
+        AddTunnel { dev, tunnel } if tunnel.is_ours() => {
+            format!("lvs.add_tunnel {{ dev = {}, type = \"{}\" }}", quoted(dev.name()), tunnel.kind)
+        }
+        AddTunnel { .. } | SetTunnel { .. } => format!("-- no call for: {}", step_text(step)),
+        DelTunnel { dev, .. } => format!("lvs.del_tunnel {{ dev = {} }}", quoted(dev.name())),
+        AddFou { key, fou: Fou::Gue } => {
+            format!("lvs.add_gue_port {{ port = {}{} }}", key.port, family(key.family))
+        }
+        AddFou { .. } => format!("-- no call for: {}", step_text(step)),
+        DelFou { key, .. } => {
+            format!("lvs.del_gue_port {{ port = {}{} }}", key.port, family(key.family))
+        }
         SetSysctl { name, to, .. } => format!("lvs.sysctl({}, {})", quoted(name.name()), quoted(to)),
         SetTimeouts { to, .. } => format!("lvs.set_timeouts {}", table(&timeouts_value(to))),
         StartSync { role, daemon } => {
@@ -71,6 +94,22 @@ fn key_fields(key: &ServiceKey) -> String {
 
 fn vip(key: &VipKey) -> String {
     format!("{{ addr = {}, dev = {} }}", quoted(&key.addr.to_string()), quoted(key.dev.name()))
+}
+
+fn rule(key: &RuleKey) -> String {
+    let RuleKey { family: of, priority, mark, table } = key;
+    let priority = match *priority {
+        RuleKey::PRIORITY => String::new(),
+        other => format!(", priority = {other}"),
+    };
+    format!("{{ mark = {mark}, table = {table}{}{priority} }}", family(*of))
+}
+
+fn family(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "",
+        Family::Ipv6 => ", family = \"ipv6\"",
+    }
 }
 
 fn mark(verb: &str, selector: &MarkSelector, number: u32) -> String {

@@ -229,15 +229,30 @@ impl Tree<'_> {
             self.push(sign, 0, head, words(&action.step), note);
         }
         let Some(mine) = view.mine else { return };
-        let vips: BTreeSet<_> =
-            view.plan.steps().filter(|step| step.kind() == "vip").map(Step::subject).collect();
-        for key in mine.vips.keys().filter(|key| !vips.contains(&key.to_string())) {
-            self.push('=', 0, format!("vip {key}"), String::new(), String::new());
+        let touched: BTreeSet<Thing> =
+            view.plan.steps().filter(|step| step.service().is_none()).map(Step::thing).collect();
+        let mut same = |thing: Thing, words: String| {
+            if !touched.contains(&thing) {
+                self.push('=', 0, thing.to_string(), words, String::new());
+            }
+        };
+        for key in mine.vips.keys() {
+            same(Thing::Vip(key.clone()), String::new());
         }
-        let set: BTreeSet<_> =
-            view.plan.steps().filter(|step| step.kind() == "sysctl").map(Step::subject).collect();
-        for (name, value) in mine.sysctls.iter().filter(|(name, _)| !set.contains(name.name())) {
-            self.push('=', 0, format!("sysctl {name}"), value.clone(), String::new());
+        for key in mine.rules.keys() {
+            same(Thing::Rule(*key), String::new());
+        }
+        for key in mine.routes.keys() {
+            same(Thing::Route(*key), String::new());
+        }
+        for (dev, tunnel) in &mine.tunnels {
+            same(Thing::Tunnel(dev.clone()), tunnel.to_string());
+        }
+        for (key, fou) in &mine.fous {
+            same(Thing::Fou(*key), fou.to_string());
+        }
+        for (name, value) in &mine.sysctls {
+            same(Thing::Sysctl(name.clone()), value.clone());
         }
     }
 }

@@ -46,6 +46,19 @@ pub fn vip() -> VipKey {
     VipKey { addr: "192.168.1.99/32".parse().expect("a net"), dev: IfName::new("eth0").expect("a name") }
 }
 
+pub fn rule(family: Family) -> RuleKey {
+    let table = RouteTable::new(100).expect("a table");
+    RuleKey { family, priority: RuleKey::PRIORITY, mark: mark(3), table }
+}
+
+pub fn route(family: Family) -> RouteKey {
+    RouteKey { family, table: rule(family).table }
+}
+
+pub fn dev(name: &str) -> IfName {
+    IfName::new(name).expect("a name")
+}
+
 pub fn persistent() -> Service {
     let netmask = Netmask::v4("255.255.255.0".parse().expect("a mask")).expect("a mask");
     Service {
@@ -87,6 +100,19 @@ pub fn steps() -> Vec<Step> {
         Step::AddVip { key: vip(), vip: Vip::ours() },
         Step::SetVip { key: vip(), from: Vip::default(), to: Vip::ours() },
         Step::DelVip { key: vip(), vip: Vip::ours() },
+        Step::AddRule { key: rule(Family::Ipv4), rule: Installed::ours() },
+        Step::DelRule { key: RuleKey { priority: 7, ..rule(Family::Ipv6) }, rule: Installed::ours() },
+        Step::AddRoute { key: route(Family::Ipv4), route: Installed::ours() },
+        Step::DelRoute { key: route(Family::Ipv6), route: Installed::ours() },
+        Step::AddTunnel { dev: dev("lvsh-ipip"), tunnel: TunnelDevice::ours(DeviceKind::Ipip) },
+        Step::SetTunnel {
+            dev: dev("lvsh-sit"),
+            from: TunnelDevice { up: false, alias: "a b".to_string(), ..TunnelDevice::ours(DeviceKind::Sit) },
+            to: TunnelDevice::ours(DeviceKind::Sit),
+        },
+        Step::DelTunnel { dev: dev("lvsh-sit"), tunnel: TunnelDevice::ours(DeviceKind::Sit) },
+        Step::AddFou { key: FouKey { family: Family::Ipv4, port: 6080 }, fou: Fou::Gue },
+        Step::DelFou { key: FouKey { family: Family::Ipv6, port: 6080 }, fou: Fou::Gue },
         Step::SetSysctl { name, from: "3 50".to_string(), to: "5 60".to_string() },
         Step::SetTimeouts { from: old, to: Timeouts { tcp: 300, ..old } },
         Step::StartSync { role: SyncRole::Master, daemon: daemon.clone() },

@@ -3,7 +3,7 @@
 use super::ipvsadm::ipvsadm;
 use super::nft::{nft_command, nft_script};
 use super::step::step_text;
-use crate::model::State;
+use crate::model::{Family, IfName, RouteKey, RuleKey, State, TunnelDevice};
 use crate::plan::{Plan, Step};
 
 /// The command of one step; a comment where no tool has words for it.
@@ -15,8 +15,41 @@ pub fn shell(step: &Step) -> String {
         Step::AddVip { key, .. } => format!("ip addr add {key}"),
         Step::DelVip { key, .. } => format!("ip addr del {key}"),
         Step::SetSysctl { name, to, .. } => format!("sysctl -w {name}={}", quoted(to)),
+        Step::AddRule { key, .. } => rule("add", key),
+        Step::DelRule { key, .. } => rule("del", key),
+        Step::AddRoute { key, .. } => route("add", key),
+        Step::DelRoute { key, .. } => route("del", key),
+        Step::AddTunnel { dev, tunnel } => {
+            let TunnelDevice { kind, .. } = tunnel;
+            let ends = if tunnel.from_anyone { kind.from_anyone() } else { "" };
+            format!("ip link add {dev} type {kind} {ends}; {}", set_tunnel(dev, tunnel))
+        }
+        Step::SetTunnel { dev, to, .. } => set_tunnel(dev, to),
+        Step::DelTunnel { dev, .. } => format!("ip link del {dev}"),
+        Step::AddFou { key, fou } => format!("ip fou add port {} {fou}{}", key.port, six(key.family, " -6")),
+        Step::DelFou { key, .. } => format!("ip fou del port {}{}", key.port, six(key.family, " -6")),
         _ => nft_command(step).unwrap_or_else(|| format!("# no command for: {}", step_text(step))),
     }
+}
+
+fn six(family: Family, words: &'static str) -> &'static str {
+    if family == Family::Ipv6 { words } else { "" }
+}
+
+fn rule(verb: &str, key: &RuleKey) -> String {
+    let RuleKey { family, priority, mark, table } = key;
+    format!("ip {}rule {verb} fwmark {mark} lookup {table} priority {priority}", six(*family, "-6 "))
+}
+
+fn route(verb: &str, key: &RouteKey) -> String {
+    format!("ip {}route {verb} local default dev lo table {}", six(key.family, "-6 "), key.table)
+}
+
+/// With slashes: a device's name may have dots.
+fn set_tunnel(dev: &IfName, tunnel: &TunnelDevice) -> String {
+    let (alias, up) = (quoted(&tunnel.alias), if tunnel.up { "up" } else { "down" });
+    let filter = format!("sysctl -w net/ipv4/conf/{dev}/rp_filter={}", tunnel.rp_filter);
+    format!("{filter}; ip link set {dev} alias {alias} {up}")
 }
 
 /// A value as one word of a POSIX shell.
@@ -94,7 +127,6 @@ pub fn nft_only(script: &Script<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::State;
     use crate::view::samples;
 
     #[test]

@@ -47,6 +47,18 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     for key in view.mine.vips.keys() {
         out.push_str(&format!("vip {key}\n"));
     }
+    for key in view.mine.rules.keys() {
+        out.push_str(&format!("rule {key}\n"));
+    }
+    for key in view.mine.routes.keys() {
+        out.push_str(&format!("route {key}\n"));
+    }
+    for (dev, tunnel) in &view.mine.tunnels {
+        out.push_str(&format!("tunnel {dev}  {tunnel}\n"));
+    }
+    for (key, fou) in &view.mine.fous {
+        out.push_str(&format!("gue port {key}  {fou}\n"));
+    }
     for (role, daemon) in &view.mine.syncs {
         out.push_str(&format!("sync {role}  {daemon}\n"));
     }

@@ -27,6 +27,12 @@ pub(super) fn head(step: &Step) -> String {
         Step::AddMark { entry, .. } | Step::DelMark { entry, .. } => format!("mark {}", entry.mark),
         Step::SetMark { to, .. } => format!("mark {}", to.mark),
         Step::AddVip { .. } | Step::SetVip { .. } | Step::DelVip { .. } => format!("vip {}", step.subject()),
+        Step::AddRule { key, .. } | Step::DelRule { key, .. } => format!("rule {key}"),
+        Step::AddRoute { key, .. } | Step::DelRoute { key, .. } => format!("route {key}"),
+        Step::AddTunnel { dev, .. } | Step::SetTunnel { dev, .. } | Step::DelTunnel { dev, .. } => {
+            format!("tunnel {dev}")
+        }
+        Step::AddFou { key, .. } | Step::DelFou { key, .. } => format!("gue port {key}"),
         Step::SetTimeouts { .. } => "timeouts".to_string(),
         Step::StartSync { role, .. } | Step::StopSync { role, .. } => format!("sync {role}"),
         _ => step.subject(),
@@ -53,6 +59,8 @@ pub(super) fn words(step: &Step) -> String {
             if from.mark == to.mark { what } else { format!("{what}  was mark {}", from.mark) }
         }
         Step::StartSync { daemon, .. } => daemon.to_string(),
+        Step::AddTunnel { tunnel, .. } => tunnel.to_string(),
+        Step::AddFou { fou, .. } => fou.to_string(),
         Step::DelServer { .. } | Step::AddVip { .. } | Step::DelVip { .. } | Step::StopSync { .. } => {
             String::new()
         }

@@ -5,7 +5,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Tab
 
 use super::Style;
 use super::marks::group;
-use crate::model::{Observed, ServiceKey, State};
+use crate::model::{Fou, Observed, ServiceKey, State};
 
 /// What is listed.
 pub struct ListView<'a> {
@@ -124,6 +124,18 @@ fn host(view: &ListView<'_>) -> String {
         if vip.is_ours() {
             out.push_str(&format!(" vip {key}\n"));
         }
+    }
+    for (key, _) in view.state.rules.iter().filter(|(_, rule)| rule.is_ours()) {
+        out.push_str(&format!(" rule {key}\n"));
+    }
+    for (key, _) in view.state.routes.iter().filter(|(_, route)| route.is_ours()) {
+        out.push_str(&format!(" route {key}\n"));
+    }
+    for (dev, tunnel) in view.state.tunnels.iter().filter(|(_, tunnel)| tunnel.is_ours()) {
+        out.push_str(&format!(" tunnel {dev}  {tunnel}\n"));
+    }
+    for (key, fou) in view.state.fous.iter().filter(|(_, fou)| **fou == Fou::Gue) {
+        out.push_str(&format!(" gue port {key}  {fou}\n"));
     }
     for (role, daemon) in &view.state.syncs {
         out.push_str(&format!(" sync {role}  {daemon}\n"));

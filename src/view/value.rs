@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    MarkSelector, Observed, Port, PortRange, Server, ServerKey, Service, ServiceEntry, ServiceKey, State,
-    SyncDaemon, Timeouts, Tunnel,
+    Fou, MarkSelector, Observed, Port, PortRange, Server, ServerKey, Service, ServiceEntry, ServiceKey,
+    State, SyncDaemon, Timeouts, Tunnel, TunnelDevice,
 };
 
 /// Without what is at its default, as a person would write it.
@@ -108,6 +108,10 @@ pub fn sync_value(daemon: &SyncDaemon) -> Value {
     join(rest, maxlen)
 }
 
+pub fn tunnel_device_value(tunnel: &TunnelDevice) -> Value {
+    json!({ "type": tunnel.kind.name(), "up": tunnel.up, "rp_filter": tunnel.rp_filter })
+}
+
 /// Adds the fields of one object to another.
 pub fn join(mut left: Value, right: Value) -> Value {
     if let (Value::Object(left), Value::Object(right)) = (&mut left, right) {
@@ -128,7 +132,23 @@ pub fn state_value(state: &State, live: &Observed, owner: impl Fn(&ServiceKey) -
     let vips = vips.map(|(key, _)| json!({ "addr": key.addr.to_string(), "dev": key.dev.name() }));
     let syncs = state.syncs.iter();
     let syncs = syncs.map(|(role, daemon)| join(sync_value(daemon), json!({ "role": role.to_string() })));
+    let rules = state.rules.iter().filter(|(_, rule)| rule.is_ours());
+    let rules = rules.map(|(key, _)| {
+        let family = key.family.to_string();
+        json!({ "mark": key.mark.get(), "table": key.table.get(), "priority": key.priority, "family": family })
+    });
+    let routes = state.routes.iter().filter(|(_, route)| route.is_ours());
+    let routes = routes.map(|(key, _)| json!({ "table": key.table.get(), "family": key.family.to_string() }));
+    let tunnels = state.tunnels.iter().filter(|(_, tunnel)| tunnel.is_ours());
+    let tunnels =
+        tunnels.map(|(dev, tunnel)| join(tunnel_device_value(tunnel), json!({ "dev": dev.name() })));
+    let gue_ports = state.fous.iter().filter(|(_, fou)| **fou == Fou::Gue);
+    let gue_ports = gue_ports.map(|(key, _)| json!({ "port": key.port, "family": key.family.to_string() }));
     json!({
+        "rules": rules.collect::<Vec<_>>(),
+        "routes": routes.collect::<Vec<_>>(),
+        "tunnels": tunnels.collect::<Vec<_>>(),
+        "gue_ports": gue_ports.collect::<Vec<_>>(),
         "services": services.collect::<Vec<_>>(),
         "marks": marks.collect::<Vec<_>>(),
         "vips": vips.collect::<Vec<_>>(),

@@ -1,5 +1,8 @@
 //! Reads `table.txt` and runs a row on any backend.
 
+#[path = "paths.rs"]
+mod paths;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -132,6 +135,7 @@ fn picture(row: &Row, backend: &mut dyn Backend) -> Result<Vec<String>, String> 
     for (key, _) in state.vips.iter().filter(|(_, vip)| vip.is_ours()) {
         out.push(format!("a {} {}", key.addr, key.dev));
     }
+    out.extend(paths::picture(&state));
     if state.timeouts != Timeouts::default() {
         let Timeouts { tcp, tcp_fin, udp } = state.timeouts;
         out.push(format!("timeouts {tcp} {tcp_fin} {udp}"));
@@ -204,6 +208,9 @@ pub fn steps(text: &str) -> Vec<Step> {
 fn parse(line: usize, item: &str) -> Step {
     let words: Vec<&str> = item.split_whitespace().collect();
     let bad = || -> ! { panic!("table.txt:{line}: cannot read '{item}'") };
+    if let Some(step) = paths::parse(&words) {
+        return step;
+    }
     match words[..] {
         ["+s", key, ref rest @ ..] => Step::AddService { key: service_key(key), service: service(key, rest) },
         ["=s", key, ref rest @ ..] => {

@@ -7,6 +7,7 @@ mod table;
 mod diff;
 mod execute;
 mod lint;
+mod paths;
 mod random;
 mod session;
 

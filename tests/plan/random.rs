@@ -1,5 +1,7 @@
 //! Any state can be turned into any other, and back.
 
+use std::collections::BTreeSet;
+
 use lvsh::backend::{Backend, Memory};
 use lvsh::model::State;
 use lvsh::plan::{Plan, diff};
@@ -17,7 +19,11 @@ fn any_state() -> impl Strategy<Value = State> {
     let marks = prop::collection::btree_map(prop::sample::select(vec![80u16, 443, 8080]), 1..4u32, 0..3);
     let vips = prop::collection::btree_set(1..4u8, 0..3);
     let daemon = prop::option::of(1..3u32);
-    (services, marks, vips, daemon).prop_map(|(services, marks, vips, daemon)| {
+    let rules = prop::collection::btree_set((3..5u32, 100..102u32), 0..3);
+    let kinds = prop::sample::subsequence(vec!["ipip", "sit", "gre"], 0..3);
+    let ports = prop::collection::btree_set(6080..6083u16, 0..3);
+    let paths = (rules, kinds, ports);
+    (services, marks, vips, daemon, paths).prop_map(|(services, marks, vips, daemon, paths)| {
         let mut text = String::new();
         for (mark, (_, scheduler, servers)) in services {
             text += &format!("+s fwm:{mark} {scheduler}\n");
@@ -33,6 +39,20 @@ fn any_state() -> impl Strategy<Value = State> {
         }
         if let Some(id) = daemon {
             text += &format!("+y master d0 {id}\n");
+        }
+        let (rules, kinds, ports) = paths;
+        for (mark, table) in &rules {
+            text += &format!("+ru ipv4 {mark} {table} 100\n");
+        }
+        for table in rules.iter().map(|(_, table)| table).collect::<BTreeSet<_>>() {
+            text += &format!("+ro ipv4 {table}\n");
+        }
+        for kind in kinds {
+            // An address on a device goes with it.
+            text += &format!("+t t-{kind} {kind}\n+a 10.9.1.1/32 t-{kind}\n");
+        }
+        for port in ports {
+            text += &format!("+g ipv4 {port}\n");
         }
         state(&text)
     })

@@ -11,7 +11,7 @@ use crate::{lines, state, table};
 
 /// One machine for several sessions, as the kernel is for several runs.
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Memory>>);
+pub struct Shared(Arc<Mutex<Memory>>);
 
 impl Backend for Shared {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
@@ -35,17 +35,23 @@ impl Backend for Shared {
 }
 
 impl Shared {
-    fn with(text: &str) -> Shared {
-        Shared(Arc::new(Mutex::new(Memory::new(state(text)))))
+    pub fn with(text: &str) -> Shared {
+        Shared::of(state(text))
     }
-    fn state(&self) -> State {
+    pub fn of(state: State) -> Shared {
+        Shared(Arc::new(Mutex::new(Memory::new(state))))
+    }
+    pub fn apply_some(&self, steps: &[Step]) {
+        assert!(self.0.lock().unwrap().apply(steps).iter().all(Outcome::is_done));
+    }
+    pub fn state(&self) -> State {
         self.0.lock().unwrap().state.clone()
     }
-    fn session(&self, mode: Mode, owned: &Owned) -> Session {
+    pub fn session(&self, mode: Mode, owned: &Owned) -> Session {
         Session::new(Box::new(self.clone()), Box::new(NoJournal), mode, owned.clone())
     }
     /// Does something behind the program's back.
-    fn tamper(&self, text: &str) {
+    pub fn tamper(&self, text: &str) {
         assert!(self.0.lock().unwrap().apply(&table::steps(text)).iter().all(Outcome::is_done));
     }
 }
@@ -53,19 +59,23 @@ impl Shared {
 const WEB: &str = "+s fwm:3 sh ; +d fwm:3 10.0.0.2 dr w=1 ; +d fwm:3 10.0.0.3 dr w=1
     +m pre 10.0.0.1/32 tcp 80 3 ; +a 10.0.0.1/32 eth0";
 
-fn declared(text: &str) -> Declared {
+pub fn declared(text: &str) -> Declared {
     let state = state(text);
     Declared {
         services: state.services,
         marks: state.marks.into_iter().map(|(selector, entry)| (selector, entry.mark)).collect(),
         vips: state.vips.into_keys().collect(),
+        rules: state.rules.into_keys().collect(),
+        routes: state.routes.into_keys().collect(),
+        tunnels: state.tunnels.into_iter().map(|(dev, tunnel)| (dev, tunnel.kind)).collect(),
+        gue_ports: state.fous.into_keys().collect(),
         syncs: state.syncs,
         ..Declared::default()
     }
 }
 
 /// One run of `start` or `apply`; gives the plan's lines and what is owned then.
-fn start(machine: &Shared, policy: &str, owned: &Owned, adopt: bool) -> Result<(Vec<String>, Owned)> {
+pub fn start(machine: &Shared, policy: &str, owned: &Owned, adopt: bool) -> Result<(Vec<String>, Owned)> {
     let mut session = machine.session(Mode::Staged, owned);
     session.declare(&declared(policy), "web", adopt)?;
     session.see_owned()?;
@@ -74,7 +84,7 @@ fn start(machine: &Shared, policy: &str, owned: &Owned, adopt: bool) -> Result<(
     Ok((lines(plan.steps()), session.owned_after()))
 }
 
-fn stop(machine: &Shared, owned: &Owned) -> Vec<String> {
+pub fn stop(machine: &Shared, owned: &Owned) -> Vec<String> {
     let mut session = machine.session(Mode::Staged, &Owned::default());
     session.release(owned).unwrap();
     let plan = session.plan();

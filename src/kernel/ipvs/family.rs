@@ -1,4 +1,4 @@
-//! Which number the kernel gave the family IPVS, asked of the generic netlink controller.
+//! Which number the kernel gave a family (IPVS, fou), asked of the generic netlink controller.
 //!
 //! The controller's answer holds much more than the number, and is read by hand: the parser of
 //! netlink-packet-generic 0.5 for it panics on some malformed answers.
@@ -9,7 +9,6 @@ use netlink_packet_core::{
 use netlink_packet_generic::{GenlFamily, GenlMessage};
 
 use super::attr::{Malformed, value_of};
-use super::consts::IPVS_GENL_NAME;
 use super::message::GENL_HDRLEN;
 
 /// linux/genetlink.h
@@ -50,8 +49,8 @@ impl Emitable for GetFamily {
 }
 
 /// The question, whole.
-pub fn question(sequence: u32) -> Vec<u8> {
-    let name = format!("{IPVS_GENL_NAME}\0").into_bytes();
+pub fn question(name: &str, sequence: u32) -> Vec<u8> {
+    let name = format!("{name}\0").into_bytes();
     let ask = GetFamily(DefaultNla::new(CTRL_ATTR_FAMILY_NAME, name));
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_REQUEST;

@@ -22,7 +22,7 @@ pub mod frame;
 pub mod message;
 mod read;
 pub mod request;
-mod socket;
+pub(super) mod socket;
 mod write;
 
 use crate::error::Result;

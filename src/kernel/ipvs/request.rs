@@ -53,6 +53,15 @@ impl<'a> Request<'a> {
             | Step::AddVip { .. }
             | Step::SetVip { .. }
             | Step::DelVip { .. }
+            | Step::AddRule { .. }
+            | Step::DelRule { .. }
+            | Step::AddRoute { .. }
+            | Step::DelRoute { .. }
+            | Step::AddTunnel { .. }
+            | Step::SetTunnel { .. }
+            | Step::DelTunnel { .. }
+            | Step::AddFou { .. }
+            | Step::DelFou { .. }
             | Step::SetSysctl { .. } => return None,
         })
     }

@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt};
 
 use super::attr::Malformed;
+use super::consts::IPVS_GENL_NAME;
 use super::family;
 use super::frame::{Body, Frames};
 use crate::error::{Error, Kind, Result, errno_name};
@@ -24,10 +25,20 @@ const SEND_BUFFER: usize = 1 << 20;
 const ANSWER: usize = 8 * 1024;
 const MOST_PER_DATAGRAM: usize = 128;
 
-/// A socket of the family IPVS, in the network namespace of the thread that opened it.
+/// A family, and what is to be said when the kernel lacks it.
+pub struct FamilyName {
+    pub family: &'static str,
+    pub module: &'static str,
+    /// The error, from why its module could not be loaded.
+    pub absent: fn(&str) -> Error,
+}
+
+const IPVS: FamilyName = FamilyName { family: IPVS_GENL_NAME, module: "ip_vs", absent: no_ipvs };
+
+/// A socket of one family, in the network namespace of the thread that opened it.
 pub struct GenlSocket {
     socket: Socket,
-    pub(super) family: u16,
+    pub(in crate::kernel) family: u16,
     sequence: u32,
     window: usize,
     inbox: Vec<u8>,
@@ -36,8 +47,24 @@ pub struct GenlSocket {
 }
 
 impl GenlSocket {
-    /// Opens, and resolves the family, loading the module if it must.
+    /// Opens one of IPVS, loading the module if it must.
     pub fn open() -> Result<GenlSocket> {
+        GenlSocket::open_family(&IPVS)
+    }
+
+    /// Opens, and resolves the family, loading its module if it must.
+    pub fn open_family(name: &FamilyName) -> Result<GenlSocket> {
+        if let Some(socket) = GenlSocket::open_if_there(name)? {
+            return Ok(socket);
+        }
+        load_module(name)?;
+        let module = name.module;
+        let silent = || (name.absent)(&format!("{module} is loaded but has no family {}", name.family));
+        GenlSocket::open_if_there(name)?.ok_or_else(silent)
+    }
+
+    /// As [`GenlSocket::open_family`], but loads nothing; `None` when the kernel has no such family now.
+    pub fn open_if_there(name: &FamilyName) -> Result<Option<GenlSocket>> {
         let failed = |error: std::io::Error| {
             let errno = error.raw_os_error().unwrap_or(libc::EIO);
             Error::system(Kind::Unable, "open", "generic netlink", errno)
@@ -58,14 +85,9 @@ impl GenlSocket {
             outbox: Vec::new(),
             scratch: Vec::new(),
         };
-        socket.family = match socket.resolve()? {
-            Some(family) => family,
-            None => {
-                load_module()?;
-                socket.resolve()?.ok_or_else(|| no_ipvs("the module is loaded but has no family IPVS"))?
-            }
-        };
-        Ok(socket)
+        let Some(family) = socket.resolve(name.family)? else { return Ok(None) };
+        socket.family = family;
+        Ok(Some(socket))
     }
 
     /// How many requests one datagram may carry: few enough that all their answers fit into the receive buffer.
@@ -74,14 +96,14 @@ impl GenlSocket {
     }
 
     /// The first of `count` sequence numbers in a row, none of them used before.
-    pub(super) fn sequences(&mut self, count: usize) -> u32 {
+    pub(in crate::kernel) fn sequences(&mut self, count: usize) -> u32 {
         let first = self.sequence.wrapping_add(1);
         self.sequence = self.sequence.wrapping_add(count as u32);
         first
     }
 
     /// Sends a datagram. When this fails, the kernel has looked at none of its messages.
-    pub(super) fn send(&self, datagram: &[u8]) -> std::result::Result<(), Errno> {
+    pub(in crate::kernel) fn send(&self, datagram: &[u8]) -> std::result::Result<(), Errno> {
         loop {
             match self.socket.send(datagram, 0) {
                 Ok(_) => return Ok(()),
@@ -94,7 +116,7 @@ impl GenlSocket {
     }
 
     /// The next datagram; `None` when there is none. ENOBUFS: answers were dropped, those queued can still be read.
-    pub(super) fn receive(&mut self) -> std::result::Result<Option<&[u8]>, Errno> {
+    pub(in crate::kernel) fn receive(&mut self) -> std::result::Result<Option<&[u8]>, Errno> {
         loop {
             match recv(self.socket.as_raw_fd(), &mut self.inbox, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC)
             {
@@ -116,12 +138,11 @@ impl GenlSocket {
     }
 
     /// The number of the family; `None` when the kernel has none of this name.
-    fn resolve(&mut self) -> Result<Option<u16>> {
-        let failed = |errno: Errno| {
-            Error::system(Kind::Unable, "look up", "generic netlink family IPVS", errno as i32)
-        };
+    fn resolve(&mut self, name: &str) -> Result<Option<u16>> {
+        let subject = format!("generic netlink family {name}");
+        let failed = |errno: Errno| Error::system(Kind::Unable, "look up", &subject, errno as i32);
         let sequence = self.sequences(1);
-        self.send(&family::question(sequence)).map_err(failed)?;
+        self.send(&family::question(name, sequence)).map_err(failed)?;
         let datagram = self.receive().map_err(failed)?.unwrap_or_default();
         for frame in Frames::new(datagram) {
             match frame.map_err(malformed)?.body {
@@ -131,7 +152,7 @@ impl GenlSocket {
                 _ => {}
             }
         }
-        Err(lost("look up", "generic netlink family IPVS"))
+        Err(lost("look up", &subject))
     }
 
     /// A device's MTU in the socket's namespace, which `/sys` may not show; `None` when there is no such device.
@@ -161,16 +182,18 @@ fn size_buffers(socket: &Socket) -> usize {
     (socket.get_rx_buf_sz().unwrap_or(0) / ANSWER).clamp(1, MOST_PER_DATAGRAM)
 }
 
-/// `modprobe ip_vs`: kernels before the family had a module alias do not load it by themselves.
-fn load_module() -> Result<()> {
-    match Process::new("modprobe").arg("ip_vs").output() {
+/// `modprobe ip_vs`: the kernel does not load a module by a family that is no alias of it (`ip_vs` before 6.x, `fou`).
+fn load_module(name: &FamilyName) -> Result<()> {
+    let module = name.module;
+    match Process::new("modprobe").arg(module).output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let words = String::from_utf8_lossy(&output.stderr);
             let line = words.lines().map(str::trim).find(|line| !line.is_empty());
-            Err(no_ipvs(&format!("modprobe ip_vs failed: {}", line.unwrap_or("it does not say why"))))
+            let why = line.unwrap_or("it does not say why");
+            Err((name.absent)(&format!("modprobe {module} failed: {why}")))
         }
-        Err(error) => Err(no_ipvs(&format!("modprobe ip_vs failed: {error}"))),
+        Err(error) => Err((name.absent)(&format!("modprobe {module} failed: {error}"))),
     }
 }
 
@@ -181,12 +204,12 @@ fn no_ipvs(why: &str) -> Error {
 }
 
 /// An answer of the kernel that cannot be.
-pub(super) fn malformed(error: Malformed) -> Error {
+pub(in crate::kernel) fn malformed(error: Malformed) -> Error {
     Error::new(Kind::Unable, "bad_answer", format!("the kernel's answer cannot be read: {error}"))
 }
 
 /// An answer that did not come.
-pub(super) fn lost(op: &str, subject: &str) -> Error {
+pub(in crate::kernel) fn lost(op: &str, subject: &str) -> Error {
     let space = if subject.is_empty() { "" } else { " " };
     let message = format!("cannot {op}{space}{subject}: the kernel's answer was lost (ENOBUFS)");
     let mut error = Error::new(Kind::Unable, "ENOBUFS", message).about(subject);
@@ -196,7 +219,7 @@ pub(super) fn lost(op: &str, subject: &str) -> Error {
 }
 
 /// A question that the kernel refused.
-pub(super) fn refused(op: &str, subject: &str, errno: i32, text: Option<&str>) -> Error {
+pub(in crate::kernel) fn refused(op: &str, subject: &str, errno: i32, text: Option<&str>) -> Error {
     let error = if errno == libc::EPERM {
         let mut error = Error::new(
             Kind::Unable,

@@ -7,8 +7,8 @@ use super::{Mode, Session};
 use crate::backend::{Services, Want};
 use crate::error::{Error, Kind, Origin, Result};
 use crate::model::{
-    Fwmark, IfName, MarkEntry, MarkSelector, ServiceEntry, ServiceKey, State, SyncDaemon, SyncRole,
-    SysctlName, Timeouts, Vip, VipKey,
+    DeviceKind, FouKey, Fwmark, IfName, MarkEntry, MarkSelector, RouteKey, RuleKey, ServiceEntry, ServiceKey,
+    State, SyncDaemon, SyncRole, SysctlName, Timeouts, Vip, VipKey,
 };
 use crate::plan::{Owned, Step, Thing, diff, refusal};
 
@@ -18,7 +18,14 @@ pub struct Declared {
     pub services: BTreeMap<ServiceKey, Arc<ServiceEntry>>,
     pub marks: BTreeMap<MarkSelector, Fwmark>,
     pub vips: BTreeSet<VipKey>,
+    pub rules: BTreeSet<RuleKey>,
+    pub routes: BTreeSet<RouteKey>,
+    pub tunnels: BTreeMap<IfName, DeviceKind>,
+    /// UDP ports that unpack GUE.
+    pub gue_ports: BTreeSet<FouKey>,
     pub sysctls: BTreeMap<SysctlName, String>,
+    /// Settings that shall be at least so; those that are higher stay as they are.
+    pub floors: BTreeMap<SysctlName, i64>,
     /// 0 keeps what is.
     pub timeouts: Option<Timeouts>,
     pub syncs: BTreeMap<SyncRole, SyncDaemon>,
@@ -28,15 +35,35 @@ pub struct Declared {
     pub origins: BTreeMap<Thing, Origin>,
 }
 
+impl Declared {
+    /// The settings it names.
+    pub fn settings(&self) -> impl Iterator<Item = &SysctlName> {
+        self.sysctls.keys().chain(self.floors.keys())
+    }
+
+    /// How many things shall be there; settings always are.
+    pub fn len(&self) -> usize {
+        let servers: usize = self.services.values().map(|entry| entry.servers.len()).sum();
+        let paths = self.rules.len() + self.routes.len() + self.tunnels.len() + self.gue_ports.len();
+        self.services.len() + servers + self.marks.len() + self.vips.len() + paths
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 impl Session {
     /// Makes what is declared be so. What is in the way and not the policy's own is a conflict, unless `adopt`.
     pub fn declare(&mut self, wanted: &Declared, owner: &str, adopt: bool) -> Result<()> {
         self.ensure(&Want {
-            services: Services::Only(wanted.services.keys().copied().collect()),
+            services: Services::of(wanted.services.keys()),
             marks: !wanted.marks.is_empty(),
             vips: !wanted.vips.is_empty(),
+            routes: !wanted.rules.is_empty() || !wanted.routes.is_empty(),
+            tunnels: !wanted.tunnels.is_empty() || !wanted.gue_ports.is_empty(),
             host: wanted.timeouts.is_some() || !wanted.syncs.is_empty(),
-            sysctls: wanted.sysctls.keys().cloned().collect(),
+            sysctls: wanted.settings().cloned().collect(),
         })?;
         let mut next = self.view.clone();
         let (base, warnings) = (self.base.clone(), self.warnings.len());
@@ -46,9 +73,10 @@ impl Session {
             self.warnings.truncate(warnings);
             return Err(error);
         }
-        for name in wanted.sysctls.keys() {
+        for name in wanted.settings() {
             self.claim_sysctl(name);
         }
+        self.claim_gue_ports(&wanted.gue_ports);
         self.claim_timeouts(wanted.timeouts.unwrap_or(Timeouts::NONE));
         for (role, daemon) in &mut next.syncs {
             *daemon = daemon.clone().canonical(*role, self.backend.mtu(&daemon.dev));
@@ -84,6 +112,7 @@ impl Session {
                 self.view.vips.insert(key.clone(), *vip);
             }
         }
+        self.keep_paths(shared);
         for name in shared.sysctls.keys() {
             if let Some(value) = self.actual.sysctls.get(name) {
                 self.view.sysctls.insert(name.clone(), value.clone());
@@ -134,13 +163,21 @@ impl Session {
             }
             next.vips.insert(key.clone(), Vip::ours());
         }
+        self.place_paths(next, wanted, owner, adopt)?;
+        let setting = |next: &State, name: &SysctlName, to: &str| {
+            let step = Step::SetSysctl { name: name.clone(), from: String::new(), to: to.to_string() };
+            let lacks = || refusal(&step, libc::ENOENT).at(origin(Thing::Sysctl(name.clone())));
+            next.sysctls.get(name).cloned().ok_or_else(lacks)
+        };
         for (name, value) in &wanted.sysctls {
-            let Some(now) = next.sysctls.get_mut(name) else {
-                let from = String::new();
-                let step = Step::SetSysctl { name: name.clone(), from, to: value.clone() };
-                return Err(refusal(&step, libc::ENOENT).at(origin(Thing::Sysctl(name.clone()))));
-            };
-            now.clone_from(value);
+            setting(next, name, value)?;
+            next.sysctls.insert(name.clone(), value.clone());
+        }
+        for (name, floor) in &wanted.floors {
+            let now = setting(next, name, &floor.to_string())?;
+            if now.trim().parse::<i64>().is_ok_and(|now| now < *floor) {
+                next.sysctls.insert(name.clone(), floor.to_string());
+            }
         }
         if let Some(timeouts) = wanted.timeouts {
             next.timeouts = timeouts.over(next.timeouts);
@@ -157,7 +194,7 @@ impl Session {
     }
 }
 
-fn in_the_way(kind: &str, subject: &str, there: &str, owner: &str) -> Error {
+pub(super) fn in_the_way(kind: &str, subject: &str, there: &str, owner: &str) -> Error {
     let message = format!("cannot add {kind} {subject}: it exists and '{owner}' did not make it (conflict)");
     let mut error = Error::new(Kind::Conflict, "conflict", message).about(subject);
     error.op = format!("add {kind}");

@@ -76,6 +76,8 @@ impl Session {
         };
         self.read.marks |= want.marks;
         self.read.vips |= want.vips;
+        self.read.routes |= want.routes;
+        self.read.tunnels |= want.tunnels;
         self.read.host |= want.host;
         self.read.sysctls.extend(want.sysctls.iter().cloned());
         Ok(())
@@ -97,6 +99,8 @@ fn missing(read: &Want, want: &Want) -> Want {
         services,
         marks: want.marks && !read.marks,
         vips: want.vips && !read.vips,
+        routes: want.routes && !read.routes,
+        tunnels: want.tunnels && !read.tunnels,
         host: want.host && !read.host,
         sysctls: want.sysctls.difference(&read.sysctls).cloned().collect(),
     }
@@ -110,6 +114,14 @@ fn merge(into: &mut State, news: &State, want: &Want) {
     }
     if want.vips {
         into.vips.clone_from(&news.vips);
+    }
+    if want.routes {
+        into.rules.clone_from(&news.rules);
+        into.routes.clone_from(&news.routes);
+    }
+    if want.tunnels {
+        into.tunnels.clone_from(&news.tunnels);
+        into.fous.clone_from(&news.fous);
     }
     if want.host {
         into.timeouts = news.timeouts;

@@ -4,6 +4,7 @@ mod counters;
 mod declare;
 mod evict;
 mod look;
+mod paths;
 mod savepoint;
 
 pub use declare::Declared;
@@ -281,6 +282,9 @@ impl Session {
         for (name, before) in &self.claimed.sysctls {
             owned.sysctls.entry(name.clone()).or_insert_with(|| before.clone());
         }
+        for (key, before) in &self.claimed.fous {
+            owned.fous.entry(*key).or_insert(*before);
+        }
         owned.add_timeouts(self.claimed.timeouts);
         owned
     }
@@ -325,9 +329,11 @@ impl Journal for Kept<'_> {
 
 fn want_of(owned: &Owned) -> Want {
     Want {
-        services: Services::Only(owned.services.keys().copied().collect()),
+        services: Services::of(owned.services.keys()),
         marks: !owned.marks.is_empty(),
         vips: !owned.vips.is_empty(),
+        routes: !owned.rules.is_empty() || !owned.routes.is_empty(),
+        tunnels: !owned.tunnels.is_empty() || !owned.fous.is_empty(),
         host: owned.timeouts.is_some() || !owned.syncs.is_empty(),
         sysctls: owned.sysctls.keys().cloned().collect(),
     }

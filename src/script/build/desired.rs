@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 
 use super::super::convert::{Row, Val};
 use super::super::fault::{Checked, Fault};
-use super::{marks, service, sync, sysctl_value, timeouts, vip};
+use super::{gue_port, local_route, marks, service, sync, sysctl_value, timeouts, tunnel_device, vip};
 use crate::error::Origin;
 use crate::model::SysctlName;
 use crate::plan::{Declared, Thing};
@@ -46,11 +46,19 @@ pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) 
         out.devices.insert(key.dev.clone());
         note(&mut out, "vip", at, &|| Thing::Vip(key.clone()));
     }
+    paths(row, &mut out, &mut note)?;
     if let Val::Map(pairs) = row.get("sysctls") {
         for (name, value) in pairs {
             let here = |fault: Box<Fault>| fault.under(name).under("sysctls");
             let full = SysctlName::new(name).map_err(|why| here(Fault::bad(why)))?;
-            out.sysctls.insert(full.clone(), sysctl_value(&full, value).map_err(here)?);
+            match value {
+                Val::Row(row) => {
+                    out.floors.insert(full.clone(), row.int("min").unwrap_or(i64::MIN));
+                }
+                value => {
+                    out.sysctls.insert(full.clone(), sysctl_value(&full, value).map_err(here)?);
+                }
+            }
             note(&mut out, "sysctls", 1, &|| Thing::Sysctl(full.clone()));
         }
     }
@@ -68,6 +76,49 @@ pub fn desired(row: &Row, place: &mut dyn FnMut(&str, usize) -> Option<Origin>) 
         note(&mut out, "sync", at, &|| Thing::Sync(role));
     }
     Ok(out)
+}
+
+/// Writes down where a thing was said.
+type Note<'a> = dyn FnMut(&mut Declared, &str, usize, &dyn Fn() -> Thing) + 'a;
+
+/// Local routes, tunnel devices, GUE ports.
+fn paths(row: &Row, out: &mut Declared, note: &mut Note<'_>) -> Checked<()> {
+    for (at, row) in rows(row, "local_route") {
+        let here = |fault: Box<Fault>| inside(fault, row.1, "local_route", at);
+        let (rule, route) = local_route(row.0).map_err(here)?;
+        // One route does for all marks of a table.
+        let mut new = out.routes.insert(route);
+        note(out, "local_route", at, &|| Thing::Route(route));
+        if let Some(rule) = rule {
+            new = out.rules.insert(rule);
+            note(out, "local_route", at, &|| Thing::Rule(rule));
+        }
+        if !new {
+            let what = rule.map_or(format!("route {route}"), |rule| format!("rule {rule}"));
+            return Err(here(Fault::bad(format!("{what} is declared twice"))));
+        }
+    }
+    for (at, row) in rows(row, "tunnel") {
+        let here = |fault: Box<Fault>| inside(fault, row.1, "tunnel", at);
+        let (dev, kind) = tunnel_device(row.0).map_err(here)?;
+        if out.tunnels.values().any(|other| *other == kind) || out.tunnels.contains_key(&dev) {
+            let why =
+                format!("tunnel {dev} of type {kind}: a second of this name or type; one takes all packets");
+            return Err(here(Fault::bad(why)));
+        }
+        out.devices.insert(dev.clone());
+        out.tunnels.insert(dev.clone(), kind);
+        note(out, "tunnel", at, &|| Thing::Tunnel(dev.clone()));
+    }
+    for (at, row) in rows(row, "gue_port") {
+        let key = gue_port(row.0);
+        if !out.gue_ports.insert(key) {
+            let why = Fault::bad(format!("gue port {key} is declared twice"));
+            return Err(inside(why, row.1, "gue_port", at));
+        }
+        note(out, "gue_port", at, &|| Thing::Fou(key));
+    }
+    Ok(())
 }
 
 /// The rows of a field that is one table or a list of them, counted from 1, and whether it is alone.

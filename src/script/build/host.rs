@@ -11,7 +11,7 @@ pub fn vip(row: &Row) -> Checked<VipKey> {
     Ok(VipKey { addr: *addr, dev: device(row)? })
 }
 
-fn device(row: &Row) -> Checked<IfName> {
+pub fn device(row: &Row) -> Checked<IfName> {
     IfName::new(row.str("dev").unwrap_or_default())
         .map_err(|why| Fault::bad(format!("bad value for 'dev': {why}")).under("dev"))
 }

@@ -4,8 +4,10 @@ mod change;
 pub(super) mod connections;
 mod kernel;
 mod marks;
+mod paths;
 mod policy;
 pub(super) mod read;
+mod real_server;
 mod servers;
 mod services;
 mod world;
@@ -35,10 +37,12 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     services::ENTRIES,
     servers::ENTRIES,
     marks::ENTRIES,
+    paths::ENTRIES,
     kernel::ENTRIES,
     connections::ENTRIES,
     change::ENTRIES,
     policy::ENTRIES,
+    real_server::ENTRIES,
     world::ENTRIES,
 ];
 

@@ -107,16 +107,33 @@ pub fn check_name(name: &str) -> Result<(), String> {
 
 fn policy(call: &mut Call<'_>) -> Checked<Value> {
     let mut row = call.row(0)?;
+    let name = named(call, &row)?;
+    let given = given(call.lua, &mut row, &["on_start", "on_stop", "start", "stop", "status"])?;
+    make(call, "policy", name, &row, given)
+}
+
+/// The name that a spec gives, else the file's.
+pub fn named(call: &Call<'_>, row: &Row) -> Checked<String> {
     let name = row.str("name").map(str::to_string).unwrap_or_else(|| call.host.owner.borrow().clone());
     check_name(&name).map_err(|why| Fault::bad(why).under("name").arg(0))?;
-    let declared = declare(call, &row).map_err(|fault| fault.arg(0))?;
-    call.host.owner.replace(name.clone());
-    let given = read::table(call.lua)?;
-    for hook in ["on_start", "on_stop", "start", "stop", "status"] {
+    Ok(name)
+}
+
+/// The functions that a spec gives.
+pub fn given(lua: &Lua, row: &mut Row, hooks: &[&str]) -> Checked<Table> {
+    let given = read::table(lua)?;
+    for hook in hooks {
         if let Val::Function(function) = row.take(hook) {
             read::set(&given, hook, function)?;
         }
     }
+    Ok(given)
+}
+
+/// The object of a checked spec. `what` is the function that was called, for the places of things in the file.
+pub fn make(call: &Call<'_>, what: &'static str, name: String, row: &Row, given: Table) -> Checked<Value> {
+    let declared = declare(call, what, row).map_err(|fault| fault.arg(0))?;
+    call.host.owner.replace(name.clone());
     let make = || -> mlua::Result<Value> {
         let kept = call.lua.create_userdata(Kept(Rc::new(declared)))?;
         let policies: Table = call.lua.named_registry_value("lvsh.policies")?;
@@ -129,7 +146,7 @@ fn policy(call: &mut Call<'_>) -> Checked<Value> {
 }
 
 /// Builds what is declared; the place of each service is looked up in the file when the file is a short one.
-fn declare(call: &Call<'_>, row: &Row) -> Checked<Declared> {
+fn declare(call: &Call<'_>, what: &'static str, row: &Row) -> Checked<Declared> {
     /// Bytes. A policy that lists a thousand services is generated, and the line of its call says enough.
     const SHORT: usize = 64 * 1024;
     let frame = frames(call.lua, 1).into_iter().next();
@@ -140,7 +157,7 @@ fn declare(call: &Call<'_>, row: &Row) -> Checked<Declared> {
         let mut origin = origin.clone()?;
         if let (Some(words), Some(frame)) = (&words, &frame) {
             let whole = [Part::Field(field.to_string()), Part::Item(index)];
-            let target = |path| Target { call: "policy", line: frame.line, arg: Some(0), path, key: true };
+            let target = |path| Target { call: what, line: frame.line, arg: Some(0), path, key: true };
             let found = words.walked(target(&whole)).or_else(|| words.walked(target(&whole[..1])));
             origin.line = found.map_or(origin.line, |spot| spot.line);
         }
@@ -203,9 +220,7 @@ const INNER: &[(&str, Inner)] = &[
     }),
     ("total", |_, _, args| {
         let declared = kept(args.first())?;
-        let servers: usize = declared.services.values().map(|entry| entry.servers.len()).sum();
-        let count = declared.services.len() + servers + declared.marks.len() + declared.vips.len();
-        Ok(Value::Integer(count as i64))
+        Ok(Value::Integer(declared.len() as i64))
     }),
     ("plan_desired", |lua, host, args| {
         plan_desired(lua, host, Records::of(lua)?.as_ref(), args.first().cloned().unwrap_or(Value::Nil))
@@ -270,6 +285,7 @@ pub fn setup(lua: &Lua, host: &Rc<Host>, api: &Table) -> mlua::Result<()> {
     weak.raw_set("__mode", "k")?;
     policies.set_metatable(Some(weak))?;
     lua.set_named_registry_value("lvsh.policies", policies)?;
+    super::real_server::setup(lua)?;
     let chunk = lua.load(include_str!("../../../lua/policy.lua")).set_name(OURS);
     let parts: MultiValue = chunk.call(inner)?;
     let [make, transaction, plan]: [Value; 3] = Vec::from(parts)

@@ -2,12 +2,14 @@
 
 /// Codes that a script can meet, and what each says. The kernel's names where there is one.
 pub static CODES: &[(&str, &str)] = &[
+    ("EADDRINUSE", "something else uses the port"),
     ("EADDRNOTAVAIL", "the address is not there"),
     ("EAFNOSUPPORT", "this kernel does not support the address family"),
     ("EEXIST", "it exists already"),
     ("EINVAL", "the kernel does not take these values together"),
     ("ENODEV", "there is no such device"),
     ("ENOENT", "it does not exist, or the kernel has no such scheduler or setting"),
+    ("EOPNOTSUPP", "this kernel cannot do it"),
     ("EPERM", "it needs CAP_NET_ADMIN"),
     ("ERANGE", "a weight or threshold is out of range"),
     ("ESRCH", "its service, or the daemon, does not exist"),
@@ -19,6 +21,7 @@ pub static CODES: &[(&str, &str)] = &[
     ("memory", "the script needs more memory than it may have"),
     ("no_effects", "nothing can be changed while a policy loads"),
     ("no_exit", "os.exit is not for scripts; return ends one"),
+    ("no_fou", "this kernel cannot unpack UDP; modprobe fou says why"),
     ("not_verified", "the kernel has not what was sent"),
     ("read_only", "a record, the API, or this run cannot be changed"),
     ("syntax", "this is not Lua"),

@@ -2,7 +2,9 @@
 //! help, completion, stubs and the manual are made.
 
 mod codes;
-mod host;
+mod hosts;
+mod machine;
+mod paths;
 mod shape;
 mod shapes;
 mod specs;
@@ -10,7 +12,9 @@ mod spelling;
 mod watching;
 
 pub use codes::{CODES, meaning, meaning_in};
-pub use host::*;
+pub use hosts::*;
+pub use machine::*;
+pub use paths::*;
 pub use shape::{Member, Shape};
 pub use shapes::*;
 pub use specs::*;

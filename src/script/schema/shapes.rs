@@ -1,5 +1,6 @@
 //! The records of the API.
 
+use super::paths::{GUE_PORT_RECORD, ROUTE_RECORD, RULE_RECORD, TUNNEL_DEVICE_RECORD};
 use super::watching::{CONNECTION_RECORD, CONNECTIONS_RECORD, EVICTION_RECORD, SYSCTL_RECORD};
 use super::{Member, Shape};
 
@@ -313,6 +314,10 @@ pub static RECORDS: &[&Shape] = &[
     &COUNTERS_RECORD,
     &MARK_RECORD,
     &VIP_RECORD,
+    &RULE_RECORD,
+    &ROUTE_RECORD,
+    &TUNNEL_DEVICE_RECORD,
+    &GUE_PORT_RECORD,
     &TIMEOUTS_RECORD,
     &SYNC_RECORD,
     &INFO_RECORD,

@@ -1,6 +1,7 @@
 //! The tables of the API: services, servers, and what a policy declares.
 
-use super::host::{MARK_SPEC, SYNC, TIMEOUTS, VIP};
+use super::hosts::{D_GUE_PORT, D_LOCAL_ROUTE, D_TUNNEL, SYSCTL_FLOOR};
+use super::machine::{MARK_SPEC, SYNC, TIMEOUTS, VIP};
 use super::{Field, Schema, Ty, eg, field, needed, or};
 use crate::model::{ConnectionState, MAX_PERSIST_SECONDS};
 
@@ -267,6 +268,14 @@ pub static GONE: Schema = Schema { name: "options", fields: &[MISSING_OK] };
 pub static SYSCTL_VALUE: Ty =
     Ty::Either(&[Ty::Boolean, Ty::Integer { min: i64::MIN, max: i64::MAX }, Ty::Str]);
 
+/// A value, or the least that it shall be.
+static SYSCTL_WANTED: Ty = Ty::Either(&[
+    Ty::Boolean,
+    Ty::Integer { min: i64::MIN, max: i64::MAX },
+    Ty::Str,
+    Ty::Table(&SYSCTL_FLOOR),
+]);
+
 const A_VIP: &Ty = &Ty::Table(&VIP);
 const A_MARK: &Ty = &Ty::Table(&MARK_SPEC);
 const A_SERVICE: &Ty = &Ty::Table(&SERVICE);
@@ -286,8 +295,8 @@ const D_SERVICE: Field = eg(
 const D_SYSCTLS: Field = eg(
     field(
         "sysctls",
-        Ty::Map(&SYSCTL_VALUE),
-        "Kernel settings by name; net.ipv4.vs. may be left out. Restored by stop.",
+        Ty::Map(&SYSCTL_WANTED),
+        "Kernel settings by name; net.ipv4.vs. may be left out. { min = 1 } raises, and never lowers. Restored by stop.",
     ),
     "return lvs.policy { name = \"web\", sysctls = { expire_quiescent_template = 1 } }",
 );
@@ -301,8 +310,10 @@ const D_SYNC: Field = eg(
 );
 
 /// What shall exist.
-pub static DESIRED: Schema =
-    Schema { name: "a desired state", fields: &[D_VIP, D_MARK, D_SERVICE, D_SYSCTLS, D_TIMEOUTS, D_SYNC] };
+pub static DESIRED: Schema = Schema {
+    name: "a desired state",
+    fields: &[D_VIP, D_MARK, D_SERVICE, D_LOCAL_ROUTE, D_TUNNEL, D_GUE_PORT, D_SYSCTLS, D_TIMEOUTS, D_SYNC],
+};
 
 pub static APPLY: Schema = Schema {
     name: "apply's options",
@@ -322,6 +333,9 @@ pub static POLICY: Schema = Schema {
         D_VIP,
         D_MARK,
         D_SERVICE,
+        D_LOCAL_ROUTE,
+        D_TUNNEL,
+        D_GUE_PORT,
         D_SYSCTLS,
         D_TIMEOUTS,
         D_SYNC,

@@ -14,6 +14,9 @@ lvs.add_service { tcp = "192.168.1.99:8080", persistent = { timeout = 600, netma
 lvs.add_mark { mark = 3, daddr = "192.168.1.99", proto = "tcp", dports = { 80, 443 } }
 lvs.add_vip { addr = "192.168.1.99/32", dev = "eth0" }
 lvs.start_sync { role = "master", dev = "eth0", id = 1 }
+lvs.add_local_route { mark = 3, table = 100 }
+lvs.add_tunnel { dev = "lvsh-ipip", type = "ipip" }
+lvs.add_gue_port { port = 6080 }
 "#;
 
 /// What an example that adds something needs: the service alone, or nothing.
@@ -152,6 +155,10 @@ fn records_are_as_they_are_described() {
         "LvsCounters" => "{ web.stats, web.servers[1].rates }",
         "LvsMark" => "lvs.marks()",
         "LvsVip" => "lvs.vips()",
+        "LvsRule" => "lvs.rules()",
+        "LvsRoute" => "lvs.routes()",
+        "LvsTunnelDevice" => "lvs.tunnels()",
+        "LvsGUEPort" => "lvs.gue_ports()",
         "LvsTimeouts" => "{ lvs.timeouts() }",
         "LvsSyncDaemon" => "lvs.syncs()",
         "LvsInfo" => "{ lvs.info() }",
