@@ -7,6 +7,7 @@ mod done;
 mod find;
 mod handover;
 mod heap;
+pub mod ipvsadm;
 mod journal;
 mod lock;
 mod look;
