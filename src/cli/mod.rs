@@ -18,6 +18,7 @@ mod run;
 mod stage;
 mod store;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -47,11 +48,14 @@ pub fn main() -> ExitCode {
 fn whole() -> ExitCode {
     let start = Instant::now();
     heap::prepare();
-    let arguments = match Arguments::try_parse_from(ipvsadm::arguments(std::env::args_os())) {
-        Ok(arguments) => arguments,
-        Err(error) => return usage(&error, start),
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let (common, verb) = match ipvsadm::words(&args) {
+        Some((common, words)) => (common, Verb::Ipvsadm(words)),
+        None => match Arguments::try_parse_from(args) {
+            Ok(Arguments { common, verb }) => (common, verb),
+            Err(error) => return usage(&error, start),
+        },
     };
-    let Arguments { common, verb } = arguments;
     let name = verb.name();
     let command = command_line();
     let nothing = if verb.changes() && !common.dry_run { "nothing was changed" } else { "" };

@@ -32,7 +32,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, FromArgMatches};
 
 use super::args::Common;
 use super::context::Context;
@@ -55,23 +55,26 @@ fn called_so(program: Option<&OsString>) -> bool {
     program.is_some_and(|program| Path::new(program).file_name().is_some_and(|name| name == NAME))
 }
 
-/// The command line for clap: what belongs to ipvsadm comes after `--`, so that its `-n` stays its own.
-pub fn arguments(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut args: Vec<OsString> = args.collect();
-    if called_so(args.first()) {
-        args.splice(..1, ["lvsh", NAME, "--"].map(OsString::from));
-        return args;
-    }
-    if let Some(place) = place_of_verb(&args) {
-        args.insert(place + 1, OsString::from("--"));
-    }
-    args
+/// The words for ipvsadm, and lvsh's own options before them; `None` when the verb is another one, and when clap has
+/// something to say of the options.
+///
+/// clap does not see the words: ipvsadm's `-n` is its own, and one command of a script must not wait until all verbs of
+/// lvsh are set up.
+pub fn words(args: &[OsString]) -> Option<(Common, Words)> {
+    let (own, words) = match place_of_verb(args) {
+        _ if called_so(args.first()) => (&args[..1], &args[1..]),
+        Some(place) => (&args[..place], &args[place + 1..]),
+        None => return None,
+    };
+    let common = Common::augment_args(clap::Command::new("lvsh")).try_get_matches_from(own).ok()?;
+    Some((Common::from_arg_matches(&common).ok()?, Words { words: words.to_vec() }))
 }
 
 /// Where `ipvsadm` is the verb, and not the value of an option before it.
 fn place_of_verb(args: &[OsString]) -> Option<usize> {
-    if !args.iter().any(|arg| arg == NAME) {
-        return None;
+    let first = args.iter().position(|arg| arg == NAME)?;
+    if first == 1 {
+        return Some(1);
     }
     let common = Common::augment_args(clap::Command::new("lvsh"));
     let takes_next = |word: &OsString| {
@@ -139,7 +142,8 @@ fn told(context: &Context, run: &Run<'_>, look: &Look<'_>, bad: Bad) -> ExitCode
     if run.strict && !look.json {
         eprintln!("{}", bad.theirs);
     } else {
-        let nothing = if run.dry { "" } else { look.nothing };
+        // Who only looked knows that nothing was changed.
+        let nothing = if run.dry || bad.code != wrong::MINUS_ONE { "" } else { look.nothing };
         fail(Some(context), &Look { nothing, ..*look }, bad.error);
     }
     ExitCode::from(bad.code)
@@ -151,18 +155,23 @@ mod tests {
 
     #[test]
     fn the_verb_is_found_behind_options() {
-        for (line, cut) in [
-            ("lvsh ipvsadm -L -n", "lvsh ipvsadm -- -L -n"),
-            ("lvsh -q --netns x ipvsadm -v", "lvsh -q --netns x ipvsadm -- -v"),
-            ("lvsh --netns ipvsadm list", "lvsh --netns ipvsadm list"),
-            ("lvsh --netns=x ipvsadm", "lvsh --netns=x ipvsadm --"),
-            ("lvsh run ipvsadm", "lvsh run ipvsadm"),
-            ("/sbin/ipvsadm -C", "lvsh ipvsadm -- -C"),
+        for (line, left) in [
+            ("lvsh ipvsadm -L -n", Some("-L -n")),
+            ("lvsh -q --netns x ipvsadm -v", Some("-v")),
+            ("lvsh --netns ipvsadm list", None),
+            ("lvsh --netns ipvsadm ipvsadm -h", Some("-h")),
+            ("lvsh --netns=x ipvsadm -- -q", Some("-- -q")),
+            ("lvsh --nets x ipvsadm", None),
+            ("lvsh run ipvsadm", None),
+            ("/sbin/ipvsadm -C", Some("-C")),
+            ("lvsh", None),
         ] {
-            let args = line.split(' ').map(OsString::from);
-            let got: Vec<String> =
-                arguments(args).iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-            assert_eq!(got.join(" "), cut);
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let got = words(&args).map(|(_, words)| words.words.join(&OsString::from(" ")));
+            assert_eq!(got, left.map(OsString::from), "{line}");
         }
+        let args = ["lvsh", "-q", "--netns", "x", "ipvsadm"].map(OsString::from);
+        let common = words(&args).map(|(common, _)| (common.quiet, common.netns));
+        assert_eq!(common, Some((true, Some("x".to_string()))));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::change::{needs, steps};
+use super::change::{needs, remedy, steps};
 use super::command::{Command, Reach};
 use super::parse::parse;
 use super::restore::{Refused, replay};
@@ -127,8 +127,9 @@ impl Run<'_> {
         let mut backend = self.backend()?;
         for last in [false, false, true] {
             let steps = steps(command, &state(backend.as_mut(), &needs(command))?);
-            let failed = backend.apply(&steps).into_iter().find_map(|outcome| match outcome {
-                Outcome::Failed(error) => Some(error),
+            let outcomes = backend.apply(&steps);
+            let failed = steps.iter().zip(outcomes).find_map(|(step, outcome)| match outcome {
+                Outcome::Failed(error) => Some(remedy(step, error)),
                 _ => None,
             });
             match failed {

@@ -7,7 +7,7 @@ use super::step::{daemon_words, ipvsadm_service};
 use super::{Names, endpoint};
 use crate::model::{
     Family, Flags, Forwarding, Listed, Protocol, Server, ServerKey, ServiceKey, SyncDaemon, SyncRole,
-    Timeouts, Tunnel, TunnelKind, Weight,
+    Timeouts, Tunnel, TunnelKind,
 };
 
 /// Whether rules are what ipvsadm writes, or all that it could have written.
@@ -156,12 +156,6 @@ fn server_lost(service: &ServiceKey, key: &ServerKey, server: &Server, lost: &mu
     if server.method == Forwarding::Tun && !said {
         lost.push(format!(
             "server {service} {key} has tunnel {kind} with flags {flags:#x}, for which ipvsadm has no options"
-        ));
-    }
-    if server.weight > Weight::IPVSADM {
-        let weight = server.weight;
-        lost.push(format!(
-            "server {service} {key} has weight {weight}, which only lvsh restores: ipvsadm stops at 65535"
         ));
     }
 }
