@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
-use crate::model::{Connection, IfName, ServiceKey, Snapshot, SysctlName};
+use crate::model::{Connection, IfName, Listed, ServiceKey, Snapshot, SysctlName};
 use crate::plan::Step;
 
 /// The machine a policy works on.
@@ -51,6 +51,21 @@ pub trait Backend: Send {
             }
         }
         Ok(())
+    }
+
+    /// Services with their servers and counters in the machine's own order, which a snapshot does not keep.
+    ///
+    /// A machine without an order of its own lists by key. Of [`Services::Only`], those that do not exist are absent.
+    fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
+        let seen = self.snapshot(&Want { services: services.clone(), ..Want::default() })?;
+        Ok(seen.listed())
+    }
+
+    /// The version of IPVS (`1.2.1`) and the slots of its connection table, as in [`Capabilities`] and without looking
+    /// for anything else.
+    fn version(&mut self) -> Result<(String, u32)> {
+        let found = self.capabilities()?;
+        Ok((found.version, found.conn_tab_size))
     }
 
     /// Sets the counters of a service and its servers to 0; `None` is all services. Live numbers of connections

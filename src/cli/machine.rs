@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::store::write_whole;
-use crate::backend::{Backend, Capabilities, Entries, Memory, Outcome, Want};
+use crate::backend::{Backend, Capabilities, Entries, Memory, Outcome, Services, Want};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Kernel;
-use crate::model::{Connection, IfName, Observed, ServiceKey, Snapshot, State, SyncDaemon};
+use crate::model::{Connection, IfName, Listed, Observed, ServiceKey, Snapshot, State, SyncDaemon};
 use crate::plan::Step;
 
 /// Which machine.
@@ -76,6 +76,14 @@ impl Backend for Late {
         self.with(|kernel| kernel.connection_table())?
     }
 
+    fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
+        self.with(|kernel| kernel.listing(services))?
+    }
+
+    fn version(&mut self) -> Result<(String, u32)> {
+        self.with(|kernel| kernel.version())?
+    }
+
     fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
         self.with(|kernel| kernel.zero(service))?
     }
@@ -111,6 +119,14 @@ impl Backend for ReadOnly {
 
     fn connection_table(&mut self) -> Result<Entries> {
         self.0.connection_table()
+    }
+
+    fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
+        self.0.listing(services)
+    }
+
+    fn version(&mut self) -> Result<(String, u32)> {
+        self.0.version()
     }
 
     fn zero(&mut self, _service: Option<&ServiceKey>) -> Result<()> {

@@ -7,6 +7,7 @@ mod done;
 mod find;
 mod handover;
 mod heap;
+pub mod ipvsadm;
 mod journal;
 mod lock;
 mod look;
@@ -18,6 +19,7 @@ mod stage;
 mod store;
 mod tooling;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -47,11 +49,14 @@ pub fn main() -> ExitCode {
 fn whole() -> ExitCode {
     let start = Instant::now();
     heap::prepare();
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return usage(&error, start),
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let (common, verb) = match ipvsadm::words(&args) {
+        Some((common, words)) => (common, Verb::Ipvsadm(words)),
+        None => match Arguments::try_parse_from(args) {
+            Ok(Arguments { common, verb }) => (common, verb),
+            Err(error) => return usage(&error, start),
+        },
     };
-    let Arguments { common, verb } = arguments;
     let name = verb.name();
     let command = command_line();
     let nothing = if verb.changes() && !common.dry_run { "nothing was changed" } else { "" };
@@ -61,6 +66,9 @@ fn whole() -> ExitCode {
         Err(error) => return fail(None, &look, error),
     };
     look.style = context.error_style();
+    if let Verb::Ipvsadm(words) = verb {
+        return ipvsadm::run(&context, words, &look);
+    }
     let end = dispatch(&context, verb);
     context.say_notes();
     match end {
@@ -90,6 +98,8 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Schema(asked) => tooling::schema(&asked),
         Verb::Man(asked) => tooling::man(context, &asked),
         Verb::Completions(asked) => Ok(tooling::completions(&asked)),
+        // It has exit codes of its own.
+        Verb::Ipvsadm(_) => Ok(Done::default()),
     }
 }
 

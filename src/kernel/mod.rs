@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use crate::backend::{Backend, Capabilities, Entries, Outcome, Services, Want};
 use crate::error::Result;
-use crate::model::{IfName, ServiceKey, Snapshot, SyncDaemon};
+use crate::model::{IfName, Listed, ServiceKey, Snapshot, SyncDaemon};
 use crate::plan::Step;
 
 use ipvs::Ipvs;
@@ -172,6 +172,14 @@ impl Backend for Kernel {
         // The file is there once the module is.
         self.ipvs()?;
         Ok(Box::new(conns::Table::open()?))
+    }
+
+    fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
+        self.ipvs()?.listing(services)
+    }
+
+    fn version(&mut self) -> Result<(String, u32)> {
+        self.ipvs()?.info()
     }
 
     fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {

@@ -6,6 +6,7 @@
 mod addr;
 mod connection;
 mod host;
+mod listed;
 mod makers;
 mod mark;
 mod path;
@@ -20,6 +21,7 @@ mod unpack;
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
 pub use connection::{Connection, ConnectionState, PeData, Target};
 pub use host::{IfName, SysctlName, Timeouts, Vip, VipKey};
+pub use listed::Listed;
 pub use makers::{ConnectionFilter, Makers};
 pub use mark::{Fwmark, Hook, MarkKind, MarkSelector, PortRange};
 pub use path::{Installed, RouteKey, RouteTable, RuleKey};

@@ -5,7 +5,7 @@
 mod error;
 mod fields;
 mod help;
-mod ipvsadm;
+pub mod ipvsadm;
 mod json;
 mod lines;
 mod lua;
