@@ -2,12 +2,14 @@
 
 mod args;
 mod clock;
+mod connections;
 mod context;
 mod done;
 mod find;
 mod handover;
 mod heap;
 mod journal;
+mod list;
 mod lock;
 mod look;
 mod machine;
@@ -15,7 +17,9 @@ mod policy;
 mod restart;
 mod run;
 mod stage;
+mod stats;
 mod store;
+mod zero;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -80,7 +84,9 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
             act(context, &policy.policy, goal, true, spelling)
         }
         Verb::Status { policy } => look::status(context, &policy.policy),
-        Verb::List { spelling } => look::list(context, spelling),
+        Verb::List(args) => list::list(context, args),
+        Verb::Stats(args) => stats::stats(context, &args),
+        Verb::Zero(args) => zero::zero(context, &args),
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
         Verb::Lint { policy } => look::lint(context, &policy.policy),

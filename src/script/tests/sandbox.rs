@@ -63,6 +63,7 @@ fn every_entry_is_bound_and_every_native_is_an_entry() {
         let place = match entry.owner() {
             "service" => "lvs.add_service { fwmark = 3 }".to_string(),
             "policy" => "lvs.policy { name = 'x' }".to_string(),
+            "connections" => "lvs.connections()".to_string(),
             owner => owner.to_string(),
         };
         let code = format!("local it = {place} return type(it.{})", entry.last());
