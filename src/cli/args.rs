@@ -150,13 +150,9 @@ pub enum Verb {
         #[command(flatten)]
         policy: Policy,
     },
-    /// List services, servers, marks and addresses of this machine
-    #[command(after_help = "Example:\n  lvsh list --json")]
-    List {
-        /// Print the commands that would make all this
-        #[arg(long = "as", value_name = "SPELLING")]
-        spelling: Option<Spelling>,
-    },
+    List(super::list::ListArgs),
+    Stats(super::stats::StatsArgs),
+    Zero(super::zero::ZeroArgs),
     /// Run a script; its changes are made at once, and taken back if it fails
     #[command(after_help = "Example:\n  lvsh run --quiet /etc/lvsh/web-health.lua")]
     Run {
@@ -210,7 +206,9 @@ impl Verb {
             Verb::Apply { .. } => "apply",
             Verb::Plan { .. } => "plan",
             Verb::Status { .. } => "status",
-            Verb::List { .. } => "list",
+            Verb::List(_) => "list",
+            Verb::Stats(_) => "stats",
+            Verb::Zero(_) => "zero",
             Verb::Run { .. } => "run",
             Verb::Eval { .. } => "eval",
             Verb::Ipvsadm(_) => "ipvsadm",
@@ -225,8 +223,8 @@ impl Verb {
 
     /// Whether it can change the machine, and so what a failure says of the changes.
     pub fn changes(&self) -> bool {
-        use Verb::{Completions, Help, Lint, List, Man, Plan, Schema, Status, Types};
-        let looks = matches!(self, Plan { .. } | Status { .. } | List { .. } | Lint { .. });
+        use Verb::{Completions, Help, Lint, List, Man, Plan, Schema, Stats, Status, Types};
+        let looks = matches!(self, Plan { .. } | Status { .. } | List(_) | Stats(_) | Lint { .. });
         let tells = matches!(self, Help(_) | Types(_) | Schema(_) | Man(_) | Completions(_));
         !looks && !tells
     }
@@ -284,7 +282,7 @@ pub enum Spelling {
 }
 
 /// `50s`, `500ms`, `2m`, `1h`, or seconds as a number.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: f64 = digits.parse().map_err(|_| "write it as 50s, 500ms or 2m".to_string())?;
     let unit = match &text[digits.len()..] {

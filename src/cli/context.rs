@@ -29,6 +29,7 @@ pub struct Context {
     /// `None` for a machine in memory that nothing outlives.
     pub store: Option<Store>,
     pub cancel: Cancel,
+    start: Instant,
     warnings: RefCell<Vec<Warning>>,
     notes: Notes,
 }
@@ -61,6 +62,7 @@ impl Context {
             machine,
             store,
             cancel,
+            start,
             warnings: RefCell::default(),
             notes: Notes::default(),
         })
@@ -84,6 +86,11 @@ impl Context {
         let stdlib = self.common.stdlib.into();
         let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust: super::find::check };
         Engine::new(limits, self.cancel.clone())
+    }
+
+    /// How long this run has taken so far.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
     }
 
     /// Whether nothing is to be sent.

@@ -18,13 +18,20 @@ pub struct Done {
     pub text: String,
     /// For programs.
     pub fields: Map<String, Value>,
-    /// Not 0 only with `--exit-code`.
+    /// Not 0 only with `--exit-code`, or when it was printed.
     pub code: u8,
+    /// It went out already, while it was made.
+    pub printed: bool,
 }
 
 impl Done {
     pub fn text(text: impl Into<String>) -> Done {
         Done { text: text.into(), ..Done::default() }
+    }
+
+    /// What went out already, and how it ended.
+    pub fn printed(code: u8) -> Done {
+        Done { code, printed: true, ..Done::default() }
     }
 
     #[must_use]
@@ -45,6 +52,9 @@ impl Done {
 
 /// Prints a good end.
 pub fn finish(context: &Context, verb: &str, start: Instant, done: Done) -> ExitCode {
+    if done.printed {
+        return ExitCode::from(done.code);
+    }
     let mut wrote = true;
     if context.common.json {
         let mut fields = done.fields;

@@ -1,21 +1,19 @@
-//! status, list and lint: verbs that change nothing.
+//! status and lint: verbs that change nothing.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::args::Spelling;
 use super::clock;
 use super::context::Context;
 use super::done::Done;
 use super::machine::Machine;
-use super::policy::spell;
 use super::stage::{Open, Past, Policy, advise, drift, left, load, past, stage_start};
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Kind, Result};
-use crate::model::{Fou, State};
-use crate::plan::{Journal, NoJournal, Plan, diff};
-use crate::view::{ListView, StatusView, list_text, state_value, status_text, step_text};
+use crate::model::State;
+use crate::plan::{Journal, NoJournal, diff};
+use crate::view::{StatusView, state_value, status_text, step_text};
 
 /// How a policy is: what it owns, as the kernel has it now.
 pub fn status(context: &Context, name: &str) -> Result<Done> {
@@ -78,29 +76,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     Ok(done.code(context, if words.is_empty() { 0 } else { 5 }))
 }
 
-/// The whole machine.
-pub fn list(context: &Context, spelling: Option<Spelling>) -> Result<Done> {
-    let seen = context.backend(true)?.snapshot(&Want::all())?;
-    if let Some(spelling) = spelling {
-        let mut all = seen.state.clone();
-        all.vips.retain(|_, vip| vip.is_ours());
-        all.rules.retain(|_, rule| rule.is_ours());
-        all.routes.retain(|_, route| route.is_ours());
-        all.tunnels.retain(|_, tunnel| tunnel.is_ours());
-        all.fous.retain(|_, fou| *fou == Fou::Gue);
-        // Only what differs from an empty machine; the timeouts are the kernel's own unless changed.
-        let plan: Plan = diff(&State::default(), &all).into_iter().collect();
-        let text = spell("this machine, by lvsh list", &plan, &State::default(), &all, spelling);
-        return Ok(Done::text(text.clone()).with("script", text));
-    }
-    let owners = context.store.as_ref().map(|store| store.owners()).unwrap_or_default();
-    let owner = |key: &_| owners.get(key).cloned();
-    let view = ListView { state: &seen.state, live: &seen.observed, owner: &owner, width: context.width() };
-    let done = Done::text(list_text(&view, context.style()));
-    Ok(with_state(done, state_value(&seen.state, &seen.observed, owner)))
-}
-
-fn with_state(mut done: Done, state: Value) -> Done {
+pub fn with_state(mut done: Done, state: Value) -> Done {
     if let Value::Object(map) = state {
         done.fields.extend(map);
     }

@@ -2,6 +2,7 @@
 
 mod args;
 mod clock;
+mod connections;
 mod context;
 mod done;
 mod find;
@@ -9,6 +10,7 @@ mod handover;
 mod heap;
 pub mod ipvsadm;
 mod journal;
+mod list;
 mod lock;
 mod look;
 mod machine;
@@ -16,8 +18,10 @@ mod policy;
 mod restart;
 mod run;
 mod stage;
+mod stats;
 mod store;
 mod tooling;
+mod zero;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -89,7 +93,9 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
             act(context, &policy.policy, goal, true, spelling)
         }
         Verb::Status { policy } => look::status(context, &policy.policy),
-        Verb::List { spelling } => look::list(context, spelling),
+        Verb::List(args) => list::list(context, args),
+        Verb::Stats(args) => stats::stats(context, &args),
+        Verb::Zero(args) => zero::zero(context, &args),
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
         Verb::Lint { policy } => look::lint(context, &policy.policy),

@@ -109,10 +109,7 @@ impl Records {
             Id::Plain(_, data) | Id::List(data) => return Ok(data.clone()),
             Id::Service(_) => &SERVICE_RECORD,
             Id::Server(..) => &SERVER_RECORD,
-            Id::Walk(walk) => {
-                let items = connections::rest(lua, host, self, walk, connections::DEFAULT_LIST)?;
-                return lua.create_sequence_from(items).map_err(lua_fault);
-            }
+            Id::Walk(walk) => return connections::shown(lua, host, self, walk),
         };
         let out = lua.create_table().map_err(lua_fault)?;
         for name in shape.names() {

@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::{Mode, NoJournal, Owned, Session};
 
 mod change;
+mod connections;
 mod convert;
 mod errors;
 mod help;

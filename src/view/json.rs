@@ -24,6 +24,20 @@ pub fn document(fields: Value) -> String {
     }
 }
 
+/// A whole document on one line, for those of which there are many.
+pub fn document_line(fields: Value) -> String {
+    let text = compact(fields);
+    let rest = text.strip_prefix('{').unwrap_or(&text);
+    let comma = if rest == "}" { "" } else { "," };
+    format!("{{\"format_version\":\"{FORMAT_VERSION}\"{comma}{rest}\n")
+}
+
+/// A value on one line, keys in order.
+pub fn compact(mut value: Value) -> String {
+    sort_keys(&mut value);
+    value.to_string()
+}
+
 /// The order must not depend on how a dependency configures its maps.
 fn sort_keys(value: &mut Value) {
     match value {

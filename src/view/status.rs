@@ -98,6 +98,8 @@ pub fn span(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ServerLive, ServiceEntry, Vip};
+    use crate::view::samples;
 
     #[test]
     fn spans() {
@@ -106,5 +108,28 @@ mod tests {
             [text(12), text(252), text(14520), text(273600)],
             ["12 s", "4 m 12 s", "4 h 2 m", "3 d 4 h"]
         );
+    }
+
+    fn machine() -> (State, Observed) {
+        let (mut state, mut live) = (State::default(), Observed::default());
+        let ids = [samples::id("192.168.1.107"), samples::id("192.168.1.109")];
+        let servers = ids.map(|id| (id, samples::server(8))).into();
+        state
+            .services
+            .insert(samples::fwm(3), ServiceEntry { service: samples::persistent(), servers }.into());
+        state.marks.extend([80, 443].map(|port| (samples::web_mark(port), samples::entry(3))));
+        state.vips.insert(samples::vip(), Vip::ours());
+        let seen = ServerLive { active: 212, inactive: 880, persist: 40, ..ServerLive::default() };
+        live.servers.insert((samples::fwm(3), ids[0]), seen);
+        (state, live)
+    }
+
+    #[test]
+    fn a_status() {
+        let (state, live) = machine();
+        let drift = ["- mark 3  ip daddr 192.168.1.99 tcp dport 22  by others".to_string()];
+        let up = Some(std::time::Duration::from_secs(273_600));
+        let view = StatusView { name: "web", up, mine: &state, live: &live, drift: &drift };
+        insta::assert_snapshot!(status_text(&view, Style::plain()));
     }
 }

@@ -166,7 +166,8 @@ fn entry_value(key: &ServiceKey, entry: &ServiceEntry, live: &Observed) -> Value
     )
 }
 
-fn stats_value(stats: &crate::model::Stats) -> Value {
+/// Totals and the kernel's rates.
+pub fn stats_value(stats: &crate::model::Stats) -> Value {
     serde_json::to_value(stats).unwrap_or(Value::Null)
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
+use super::datagrams;
 use super::measure::{Run, median, run, show};
 
 const SERVICES: usize = 1000;
@@ -53,6 +54,32 @@ pub fn lab(lvsh: &str, rounds: usize) {
         must("ipvsadm -C ; nft delete table inet web ; ip addr del 192.168.1.99/32 dev eth0");
     }
     show("start of examples/web.lua", &policy, &script, "shell script");
+    connections(lvsh, rounds);
+}
+
+/// A long connection table. Before Linux 6.8 the kernel counts through it for every page that is read, whoever reads.
+fn connections(lvsh: &str, rounds: usize) {
+    let count = if kernel_before_6_8() { 20_000 } else { 200_000 };
+    must("ip link add flood type dummy && ip address add 10.99.0.1/24 dev flood && ip link set flood up");
+    must("ip neighbour add 10.99.0.2 lladdr 02:00:00:00:00:02 dev flood nud permanent");
+    must("ipvsadm -A -u 10.99.0.1:53 -s rr && ipvsadm -a -u 10.99.0.1:53 -r 10.99.0.2:53 -g");
+    must("ipvsadm --set 0 0 3600");
+    datagrams::send(0..count).expect("a flood of datagrams");
+    let (mut ours, mut walked, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        ours.push(run(&[lvsh, "list", "--connections"], None));
+        theirs.push(run(&["ipvsadm", "-Lcn"], None));
+        walked.push(run(&[lvsh, "eval", "lvs.connections():count()"], None));
+    }
+    show(&format!("a list of {count} connections"), &ours, &theirs, "ipvsadm -Lcn");
+    show("the same counted by a script", &walked, &theirs, "ipvsadm -Lcn");
+    must("ipvsadm -C ; ip link del flood");
+}
+
+fn kernel_before_6_8() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or_default());
+    (numbers.next(), numbers.next()) < (Some(6), Some(8))
 }
 
 /// The same start by hand.

@@ -4,6 +4,8 @@
 //! These are measurements, not tests: nothing here passes or fails.
 
 mod cases;
+#[path = "../kernel/support/datagrams.rs"]
+mod datagrams;
 mod measure;
 
 fn main() {

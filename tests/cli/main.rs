@@ -7,6 +7,7 @@ mod ipvsadm;
 mod leftovers;
 mod locks;
 mod policies;
+mod reading;
 mod shared;
 mod support;
 mod tooling;

@@ -5,6 +5,7 @@
 mod table;
 
 mod diff;
+mod evict;
 mod execute;
 mod lint;
 mod paths;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mlua::{Lua, Value};
+use mlua::{Lua, Table, Value};
 
 use super::services::key_of;
 use super::{Call, Level, here, read, want_service, world};
@@ -18,7 +18,7 @@ use crate::script::build;
 use crate::script::convert::{Row, Val};
 use crate::script::fault::{Checked, Fault};
 use crate::script::host::Host;
-use crate::script::records::{Id, Records};
+use crate::script::records::{Id, Records, lua_fault};
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::{
     CONNECTION_FILTER, CONNECTION_RECORD, EVICT, EVICTION_RECORD, LIST_LIMIT, SERVICE_KEY, Ty,
@@ -106,7 +106,7 @@ static KEY_TYPE: Ty = Ty::Service(&SERVICE_KEY);
 static FILTER_TYPE: Ty = Ty::Table(&CONNECTION_FILTER);
 
 /// What `:list()` gives unless told otherwise, and what is shown of a walk that nobody walked.
-pub const DEFAULT_LIST: usize = 1000;
+const DEFAULT_LIST: usize = 1000;
 
 /// A walk over the connection table, as far as it got.
 pub struct Walk {
@@ -115,6 +115,10 @@ pub struct Walk {
     filter: ConnectionFilter,
     /// What was said when it was asked for, for printing.
     pub kind: &'static str,
+    /// What was shown of it: as text and as JSON it is to be the same.
+    shown: Option<Table>,
+    /// Records until the next look at the script's memory.
+    until_look: u32,
 }
 
 impl Walk {
@@ -139,11 +143,39 @@ impl Walk {
 /// One more entry as a record, or nil at the end: what `for` asks for.
 pub fn step(lua: &Lua, host: &Host, records: &Records, walk: &RefCell<Walk>) -> Checked<Value> {
     let next = walk.borrow_mut().next(host)?;
+    tidy(lua, host, &mut walk.borrow_mut());
     next.map_or(Ok(Value::Nil), |(entry, maker)| record(lua, records, &entry, maker))
 }
 
+/// Collects the records of earlier rounds before they reach the script's limit. Lua does so by itself when it gets no
+/// more memory, but then without the finalizers that records need, and so in vain.
+fn tidy(lua: &Lua, host: &Host, walk: &mut Walk) {
+    walk.until_look = walk.until_look.saturating_sub(1);
+    if walk.until_look > 0 {
+        return;
+    }
+    walk.until_look = 256;
+    if lua.used_memory() > host.memory / 2 {
+        // A collection that fails is one that did nothing.
+        let _ = lua.gc_collect();
+        // A script that needs so much for itself is not made to collect all the time.
+        walk.until_look = if lua.used_memory() > host.memory / 2 { 16384 } else { 256 };
+    }
+}
+
+/// What is shown of a walk: the first of those that are left.
+pub fn shown(lua: &Lua, host: &Host, records: &Records, walk: &RefCell<Walk>) -> Checked<Table> {
+    if let Some(table) = &walk.borrow().shown {
+        return Ok(table.clone());
+    }
+    let items = rest(lua, host, records, walk, DEFAULT_LIST)?;
+    let table = lua.create_sequence_from(items).map_err(lua_fault)?;
+    walk.borrow_mut().shown = Some(table.clone());
+    Ok(table)
+}
+
 /// At most `limit` of those that are left.
-pub fn rest(
+fn rest(
     lua: &Lua,
     host: &Host,
     records: &Records,
@@ -176,7 +208,7 @@ fn walk(call: &mut Call<'_>, templates: bool) -> Checked<Value> {
     filter.templates = Some(templates);
     let (makers, entries) = call.host.with(|session| Ok((session.makers()?, session.connection_table()?)))?;
     let kind = if templates { "templates" } else { "connections" };
-    let walk = Walk { entries, makers, filter, kind };
+    let walk = Walk { entries, makers, filter, kind, shown: None, until_look: 256 };
     call.records.make(call.lua, Id::Walk(Rc::new(RefCell::new(walk))))
 }
 

@@ -10,6 +10,7 @@ mod answer;
 mod client;
 mod cmd;
 mod conns;
+pub mod datagrams;
 mod host;
 mod isolate;
 mod namespace;
