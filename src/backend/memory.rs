@@ -48,45 +48,13 @@ impl Memory {
         }
         match name.name().strip_prefix(SysctlName::VS) {
             Some(short) => {
-                let found = VS_DEFAULTS.iter().find(|(known, _)| *known == short)?;
+                let found = SysctlName::VS_DEFAULTS.iter().find(|(known, _)| *known == short)?;
                 Some(found.1.to_string())
             }
             None => Some("0".to_string()),
         }
     }
 }
-
-/// `net.ipv4.vs.*` of Linux 6.1 (`vs_vars`, ip_vs_ctl.c) with the defaults of a fresh namespace.
-const VS_DEFAULTS: [(&str, &str); 28] = [
-    ("am_droprate", "10"),
-    ("amemthresh", "1024"),
-    ("backup_only", "0"),
-    ("cache_bypass", "0"),
-    ("conn_reuse_mode", "1"),
-    ("conntrack", "0"),
-    ("drop_entry", "0"),
-    ("drop_packet", "0"),
-    ("expire_nodest_conn", "0"),
-    ("expire_quiescent_template", "0"),
-    ("ignore_tunneled", "0"),
-    ("nat_icmp_send", "0"),
-    ("pmtu_disc", "1"),
-    ("run_estimation", "1"),
-    ("schedule_icmp", "0"),
-    ("secure_tcp", "0"),
-    ("sloppy_sctp", "0"),
-    ("sloppy_tcp", "0"),
-    ("snat_reroute", "1"),
-    ("sync_persist_mode", "0"),
-    ("sync_ports", "1"),
-    ("sync_qlen_max", "0"),
-    ("sync_refresh_period", "0"),
-    ("sync_retries", "0"),
-    ("sync_sock_size", "0"),
-    ("sync_threshold", "3 50"),
-    ("sync_version", "1"),
-    ("est_nice", "0"),
-];
 
 impl Backend for Memory {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {

@@ -92,6 +92,9 @@ pub struct Common {
     /// Keep the machine in memory in this file between runs: a playground without root
     #[arg(long, global = true, value_name = "FILE")]
     pub memory: Option<PathBuf>,
+    /// Work on a dump that lvsh export --as json wrote: plan and lint without privileges; nothing can be sent
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["memory", "netns"])]
+    pub against: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -166,6 +169,12 @@ pub enum Verb {
         /// An expression or statements
         code: String,
     },
+    /// Write the machine as a policy, as lines for ipvsadm -R, or as JSON
+    #[command(after_help = "Example:\n  lvsh export --as json > director.json")]
+    Export(super::export::Arguments),
+    /// Make a policy of the running machine or of what was saved; or put it back with --apply
+    #[command(after_help = "Example:\n  ipvsadm -Sn | lvsh import - -o web.lua")]
+    Import(super::import::Arguments),
     /// Check a policy and say what the kernel would do with it that one may not expect
     #[command(after_help = "Example:\n  lvsh lint web")]
     Lint {
@@ -187,13 +196,20 @@ impl Verb {
             Verb::List { .. } => "list",
             Verb::Run { .. } => "run",
             Verb::Eval { .. } => "eval",
+            Verb::Export(_) => "export",
+            Verb::Import(_) => "import",
             Verb::Lint { .. } => "lint",
         }
     }
 
     /// Whether it can change the machine, and so what a failure says of the changes.
     pub fn changes(&self) -> bool {
-        !matches!(self, Verb::Plan { .. } | Verb::Status { .. } | Verb::List { .. } | Verb::Lint { .. })
+        match self {
+            Verb::Plan { .. } | Verb::Status { .. } | Verb::List { .. } | Verb::Lint { .. } => false,
+            Verb::Export(_) => false,
+            Verb::Import(arguments) => arguments.apply,
+            _ => true,
+        }
     }
 }
 

@@ -20,11 +20,18 @@ pub struct Done {
     pub fields: Map<String, Value>,
     /// Not 0 only with `--exit-code`.
     pub code: u8,
+    /// The text is what was asked for, and is printed with `--quiet` too.
+    pub asked: bool,
 }
 
 impl Done {
     pub fn text(text: impl Into<String>) -> Done {
         Done { text: text.into(), ..Done::default() }
+    }
+
+    /// A text that somebody will put into a file: an empty backup would be worse than a mail from cron.
+    pub fn answer(text: impl Into<String>) -> Done {
+        Done { asked: true, ..Done::text(text) }
     }
 
     #[must_use]
@@ -53,7 +60,7 @@ pub fn finish(context: &Context, verb: &str, start: Instant, done: Done) -> Exit
         fields.insert("warnings".to_string(), json!(context.warnings()));
         fields.insert("duration_ms".to_string(), json!(start.elapsed().as_millis() as u64));
         wrote = print(&document(Value::Object(fields)));
-    } else if !context.common.quiet {
+    } else if !context.common.quiet || done.asked {
         wrote = print(&done.text);
     }
     ExitCode::from(if wrote { done.code } else { 1 })

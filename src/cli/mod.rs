@@ -4,9 +4,11 @@ mod args;
 mod clock;
 mod context;
 mod done;
+mod export;
 mod find;
 mod handover;
 mod heap;
+mod import;
 mod journal;
 mod lock;
 mod look;
@@ -83,6 +85,8 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::List { spelling } => look::list(context, spelling),
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
+        Verb::Export(arguments) => export::export(context, &arguments),
+        Verb::Import(arguments) => import::import(context, &arguments),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
     }
 }

@@ -114,6 +114,56 @@ impl SysctlName {
         "sync_version",
     ];
 
+    /// `net.ipv4.vs.*` of Linux 6.1 (`vs_vars`, ip_vs_ctl.c) with the defaults of a fresh namespace.
+    pub const VS_DEFAULTS: [(&str, &str); 28] = [
+        ("am_droprate", "10"),
+        ("amemthresh", "1024"),
+        ("backup_only", "0"),
+        ("cache_bypass", "0"),
+        ("conn_reuse_mode", "1"),
+        ("conntrack", "0"),
+        ("drop_entry", "0"),
+        ("drop_packet", "0"),
+        ("expire_nodest_conn", "0"),
+        ("expire_quiescent_template", "0"),
+        ("ignore_tunneled", "0"),
+        ("nat_icmp_send", "0"),
+        ("pmtu_disc", "1"),
+        ("run_estimation", "1"),
+        ("schedule_icmp", "0"),
+        ("secure_tcp", "0"),
+        ("sloppy_sctp", "0"),
+        ("sloppy_tcp", "0"),
+        ("snat_reroute", "1"),
+        ("sync_persist_mode", "0"),
+        ("sync_ports", "1"),
+        ("sync_qlen_max", "0"),
+        ("sync_refresh_period", "0"),
+        ("sync_retries", "0"),
+        ("sync_sock_size", "0"),
+        ("sync_threshold", "3 50"),
+        ("sync_version", "1"),
+        ("est_nice", "0"),
+    ];
+
+    /// Those of IPVS whose default is the same on every machine: what differs from it was set by somebody.
+    pub fn portable() -> impl Iterator<Item = SysctlName> {
+        // From the memory of the machine (`ip_vs_sync_qlen_max`).
+        let names = Self::VS_DEFAULTS.iter().filter(|(name, _)| *name != "sync_qlen_max");
+        names.map(|(name, _)| SysctlName(format!("{}{name}", Self::VS)))
+    }
+
+    /// Whether it is of IPVS.
+    pub fn is_vs(&self) -> bool {
+        self.0.starts_with(Self::VS)
+    }
+
+    /// Whether a namespace starts with this value; false for settings that are not of IPVS.
+    pub fn is_default(&self, value: &str) -> bool {
+        let short = self.0.strip_prefix(Self::VS);
+        Self::VS_DEFAULTS.iter().any(|(name, default)| short == Some(name) && value == *default)
+    }
+
     pub fn new(name: &str) -> Result<SysctlName, String> {
         let full = if name.contains(['.', '/']) { name.to_string() } else { format!("{}{name}", Self::VS) };
         let parts: Vec<&str> = full.split(['.', '/']).collect();

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Fwmark, PeName, Persistence, Port, Protocol, show_endpoint};
+use super::{Family, Fwmark, PeName, Persistence, Port, Protocol, parse_endpoint, show_endpoint};
 
 /// What identifies a virtual service in the kernel (`ip_vs_service_find`, net/netfilter/ipvs/ip_vs_ctl.c).
 ///
@@ -43,6 +44,32 @@ impl fmt::Display for ServiceKey {
             }
             ServiceKey::Mark { family: Family::Ipv4, mark } => write!(out, "fwm:{mark}"),
             ServiceKey::Mark { family: Family::Ipv6, mark } => write!(out, "fwm6:{mark}"),
+        }
+    }
+}
+
+/// Reads what [`ServiceKey`] prints; the port may not be left out.
+impl FromStr for ServiceKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ServiceKey, String> {
+        let unknown = || format!("'{text}' is not a service; write fwm:3, fwm6:3 or tcp:192.0.2.1:80");
+        let (kind, rest) = text.split_once(':').ok_or_else(unknown)?;
+        let family = match kind {
+            "fwm" => Some(Family::Ipv4),
+            "fwm6" => Some(Family::Ipv6),
+            _ => None,
+        };
+        if let Some(family) = family {
+            let number = rest.parse().map_err(|_| format!("mark '{rest}' is not a number 1..4294967295"))?;
+            return Ok(ServiceKey::Mark { family, mark: Fwmark::new(number)? });
+        }
+        let protocol: Protocol = kind.parse().map_err(|_| unknown())?;
+        match parse_endpoint(rest)? {
+            (addr, Some(port)) => Ok(ServiceKey::Address { protocol, addr, port }),
+            (addr, None) => {
+                Err(format!("'{text}' has no port; write {protocol}:{}", show_endpoint(addr, Port(80))))
+            }
         }
     }
 }
@@ -153,6 +180,12 @@ impl Flags {
         Flags(self.0 & !other.0)
     }
 
+    /// Bits that no word and no option of ipvsadm stands for.
+    pub fn without_words(self) -> u32 {
+        let named = Flags::SCHED1.with(Flags::SCHED2).with(Flags::SCHED3).with(Flags::ONE_PACKET);
+        self.without(named).bits()
+    }
+
     /// The scheduler flags as ipvsadm spells them for this scheduler, in bit order.
     pub fn words(self, scheduler: &Scheduler) -> Vec<&'static str> {
         [Flags::SCHED1, Flags::SCHED2, Flags::SCHED3]
@@ -208,6 +241,31 @@ impl fmt::Display for Service {
         match &self.pe {
             Some(pe) => write!(out, ", pe {pe}"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_they_are_printed() {
+        for text in
+            ["fwm:3", "fwm6:4294967295", "tcp:192.0.2.1:80", "udp:[2001:db8::1]:53", "proto-99:192.0.2.1:0"]
+        {
+            let key: ServiceKey = text.parse().expect(text);
+            assert_eq!(key.to_string(), text);
+        }
+        for (text, part) in [
+            ("web", "fwm:3, fwm6:3 or tcp:192.0.2.1:80"),
+            ("fwm:0", "mark 0"),
+            ("fwm:x", "not a number"),
+            ("tcp:192.0.2.1", "write tcp:192.0.2.1:80"),
+            ("dccp:192.0.2.1:80", "not a service"),
+        ] {
+            let why = text.parse::<ServiceKey>().expect_err(text);
+            assert!(why.contains(part), "{text}: {why}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the API does. One file per subject, each with its part of the registry.
 
 mod change;
+mod export;
 mod kernel;
 mod marks;
 mod policy;
@@ -9,7 +10,8 @@ mod servers;
 mod services;
 mod world;
 
-pub(super) use policy::{Rehearsals, check_name, declared_of, setup as policy_setup};
+pub use policy::check_name;
+pub(super) use policy::{Rehearsals, declared_of, setup as policy_setup};
 pub use world::{Level, set_log_level};
 
 use std::rc::Rc;
@@ -33,6 +35,7 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     servers::ENTRIES,
     marks::ENTRIES,
     kernel::ENTRIES,
+    export::ENTRIES,
     change::ENTRIES,
     policy::ENTRIES,
     world::ENTRIES,

@@ -30,18 +30,14 @@ const SCHEDULER: Field = or(
     ),
     "\"wlc\"",
 );
+const FLAG: &Ty = &Ty::Either(&[
+    Ty::Enum(&["sh-fallback", "sh-port", "mh-fallback", "mh-port", "flag-1", "flag-2", "flag-3"]),
+    Ty::Integer { min: 1, max: u32::MAX as i64 },
+]);
 const FLAGS: Field = field(
     "flags",
-    Ty::OneOrList(&Ty::Enum(&[
-        "sh-fallback",
-        "sh-port",
-        "mh-fallback",
-        "mh-port",
-        "flag-1",
-        "flag-2",
-        "flag-3",
-    ])),
-    "Flags of the scheduler.",
+    Ty::OneOrList(FLAG),
+    "Flags of the scheduler; a number is bits of the kernel's without a word.",
 );
 const PERSISTENT_TYPES: &[Ty] = &[Ty::Boolean, PERSIST, Ty::Table(&PERSISTENCE)];
 const PERSISTENT: Field = field(
