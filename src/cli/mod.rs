@@ -9,6 +9,7 @@ mod find;
 mod handover;
 mod heap;
 mod import;
+pub mod ipvsadm;
 mod journal;
 mod lock;
 mod look;

@@ -5,6 +5,7 @@
 
 mod addr;
 mod host;
+mod listed;
 mod mark;
 mod persist;
 mod server;
@@ -14,6 +15,7 @@ mod sync;
 
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
 pub use host::{IfName, SysctlName, Timeouts, Vip, VipKey};
+pub use listed::Listed;
 pub use mark::{Fwmark, Hook, MarkKind, MarkSelector, PortRange};
 pub use persist::{MAX_PERSIST_SECONDS, Netmask, PeName, Persistence};
 pub use server::{Forwarding, Server, ServerKey, Tunnel, TunnelKind, Weight};

@@ -5,7 +5,7 @@
 mod error;
 mod export;
 mod fields;
-mod ipvsadm;
+pub mod ipvsadm;
 mod json;
 mod lines;
 mod lua;

@@ -6,10 +6,11 @@ use std::path::Path;
 use super::super::context::Context;
 use super::super::export::Format;
 use super::super::find;
+use super::super::ipvsadm::restore;
 use super::super::stage::{Open, Past, load, stage_start};
 use crate::backend::{Backend, Memory};
 use crate::error::{Error, Kind, Result};
-use crate::model::Timeouts;
+use crate::model::{State, Timeouts};
 use crate::plan::{Dump, Journal, NoJournal, Says};
 use crate::view::read_json;
 
@@ -30,7 +31,7 @@ pub fn read(context: &Context, file: &Path, format: Option<Format>) -> Result<Du
         .map_err(|_| Error::new(Kind::Script, "bad_file", format!("{shown} is not text in UTF-8")))?;
     match format.unwrap_or_else(|| guess(&text)) {
         Format::Json => json(&text, &shown),
-        Format::Ipvsadm => Err(Error::new(Kind::Usage, "later", "ipvsadm")),
+        Format::Ipvsadm => saved(&text, &shown),
         Format::Lua => policy(context, file),
     }
 }
@@ -42,6 +43,18 @@ pub fn json(text: &str, shown: &str) -> Result<Dump> {
             Error::new(Kind::Script, "bad_file", format!("{shown} is not what lvsh export writes: {why}"));
         error.about(shown).hint("lvsh export --as json writes it")
     })
+}
+
+/// Lines of ipvsadm. Timeouts and daemons are said where a line says them.
+fn saved(text: &str, shown: &str) -> Result<Dump> {
+    let empty = State { timeouts: Timeouts::NONE, ..State::default() };
+    let state = restore::replay(text, shown, empty).map_err(|refused| refused.error)?.state;
+    let says = Says {
+        timeouts: state.timeouts != Timeouts::NONE,
+        syncs: !state.syncs.is_empty(),
+        ..Says::default()
+    };
+    Ok(Dump { state, says })
 }
 
 /// By the first line that says something.
