@@ -48,28 +48,30 @@ impl fmt::Display for ServiceKey {
     }
 }
 
-/// Reads what [`ServiceKey`] prints; the port may not be left out.
+/// Reads what [`ServiceKey`] prints; an address without a protocol in front is TCP.
 impl FromStr for ServiceKey {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ServiceKey, String> {
-        let unknown = || format!("'{text}' is not a service; write fwm:3, fwm6:3 or tcp:192.0.2.1:80");
-        let (kind, rest) = text.split_once(':').ok_or_else(unknown)?;
-        let family = match kind {
-            "fwm" => Some(Family::Ipv4),
-            "fwm6" => Some(Family::Ipv6),
+        let family = match text.split_once(':') {
+            Some(("fwm", _)) => Some(Family::Ipv4),
+            Some(("fwm6", _)) => Some(Family::Ipv6),
             _ => None,
         };
-        if let Some(family) = family {
-            let number = rest.parse().map_err(|_| format!("mark '{rest}' is not a number 1..4294967295"))?;
+        if let (Some(family), Some((_, number))) = (family, text.split_once(':')) {
+            let number =
+                number.parse::<u32>().map_err(|_| format!("'{number}' is not a mark, 1..4294967295"))?;
             return Ok(ServiceKey::Mark { family, mark: Fwmark::new(number)? });
         }
-        let protocol: Protocol = kind.parse().map_err(|_| unknown())?;
-        match parse_endpoint(rest)? {
-            (addr, Some(port)) => Ok(ServiceKey::Address { protocol, addr, port }),
-            (addr, None) => {
-                Err(format!("'{text}' has no port; write {protocol}:{}", show_endpoint(addr, Port(80))))
-            }
+        let known =
+            text.split_once(':').and_then(|(word, rest)| Some((word.parse::<Protocol>().ok()?, rest)));
+        let (protocol, endpoint) = known.unwrap_or((Protocol::Tcp, text));
+        let (addr, port) = parse_endpoint(endpoint).map_err(|why| {
+            format!("{why}; a service is written fwm:3, tcp:192.0.2.1:80 or udp:[2001:db8::1]:53")
+        })?;
+        match port {
+            Some(port) => Ok(ServiceKey::Address { protocol, addr, port }),
+            None => Err(format!("'{text}' has no port; write {protocol}:{}", show_endpoint(addr, Port(80)))),
         }
     }
 }
@@ -250,22 +252,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_read_as_they_are_printed() {
+    fn keys_round_trip() {
         for text in
             ["fwm:3", "fwm6:4294967295", "tcp:192.0.2.1:80", "udp:[2001:db8::1]:53", "proto-99:192.0.2.1:0"]
         {
-            let key: ServiceKey = text.parse().expect(text);
-            assert_eq!(key.to_string(), text);
+            assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
         }
+        assert_eq!("192.0.2.1:80".parse::<ServiceKey>().expect("tcp").to_string(), "tcp:192.0.2.1:80");
+    }
+
+    #[test]
+    fn what_is_no_key_says_how_one_is_written() {
         for (text, part) in [
-            ("web", "fwm:3, fwm6:3 or tcp:192.0.2.1:80"),
-            ("fwm:0", "mark 0"),
-            ("fwm:x", "not a number"),
+            ("fwm:0", "use 1..4294967295"),
+            ("fwm:web", "'web' is not a mark"),
             ("tcp:192.0.2.1", "write tcp:192.0.2.1:80"),
-            ("dccp:192.0.2.1:80", "not a service"),
+            ("tpc:192.0.2.1:80", "fwm:3"),
+            ("www.example.org:80", "names are not looked up"),
         ] {
-            let why = text.parse::<ServiceKey>().expect_err(text);
-            assert!(why.contains(part), "{text}: {why}");
+            let error = text.parse::<ServiceKey>().expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a command changes, as steps.
 
-use super::parse::Command;
+use super::command::Command;
 use crate::backend::{Services, Want};
 use crate::model::{Server, ServerKey, Service, ServiceEntry, ServiceKey, State, SyncDaemon};
 use crate::plan::Step;

@@ -6,6 +6,7 @@
 //! ```
 
 mod change;
+mod command;
 mod names;
 mod number;
 mod options;
@@ -13,4 +14,5 @@ mod parse;
 pub mod restore;
 mod rules;
 mod values;
+mod whole;
 mod wrong;

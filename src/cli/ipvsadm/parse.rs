@@ -2,91 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::command::{Command, Reach};
 use super::number::leading;
 use super::options::{Found, Opt, Scanner, Verb};
-use super::rules::{self, Given};
-use super::values::{endpoint, fwmark, netmask_v4, number, sched_flags, seconds};
+use super::rules::Given;
+use super::values::{endpoint, fwmark, netmask_v4, number, seconds};
 use super::wrong::{Wrong, near};
 use crate::model::{
-    Family, Flags, Forwarding, Fwmark, IfName, Netmask, PeName, Persistence, Port, Protocol, Scheduler,
-    Server, ServerKey, Service, ServiceKey, SyncDaemon, SyncRole, Timeouts, TunnelKind, Weight,
+    Family, Flags, Forwarding, Fwmark, Netmask, Port, Protocol, Server, ServerKey, SyncRole, TunnelKind,
+    Weight,
 };
 use crate::view::ipvsadm::Format;
-
-/// What a command line asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    Help,
-    Version,
-    AddService {
-        key: ServiceKey,
-        service: Service,
-    },
-    /// Replaces all that is said of it: what is not given gets its default.
-    EditService {
-        key: ServiceKey,
-        service: Service,
-    },
-    DeleteService {
-        key: ServiceKey,
-    },
-    Clear,
-    AddServer {
-        service: ServiceKey,
-        key: ServerKey,
-        server: Server,
-    },
-    /// As [`Command::EditService`].
-    EditServer {
-        service: ServiceKey,
-        key: ServerKey,
-        server: Server,
-    },
-    DeleteServer {
-        service: ServiceKey,
-        key: ServerKey,
-    },
-    List {
-        what: Listing,
-        format: Format,
-    },
-    Save {
-        format: Format,
-    },
-    Restore,
-    /// `None`: all services.
-    Zero {
-        service: Option<ServiceKey>,
-    },
-    /// 0 keeps what is.
-    SetTimeouts(Timeouts),
-    StartDaemon {
-        role: SyncRole,
-        daemon: SyncDaemon,
-    },
-    StopDaemon {
-        role: SyncRole,
-    },
-}
-
-/// What `-L` shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
-    All,
-    Service(ServiceKey),
-    Connections,
-    Timeouts,
-    Daemons,
-}
-
-/// How far numbers may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// As far as ipvsadm lets them.
-    Ipvsadm,
-    /// As far as the kernel does: for what was saved of a table that other programs made.
-    Kernel,
-}
 
 /// Reads the words after the program's name. Names of hosts and services are looked up.
 ///
@@ -148,30 +74,30 @@ fn role(verb: Verb, text: &str, word: usize) -> Result<SyncRole, Wrong> {
 }
 
 /// What ipvsadm fills while it reads options.
-struct Draft {
-    reach: Reach,
-    given: Vec<Given>,
-    role: SyncRole,
-    protocol: Protocol,
-    addr: Option<IpAddr>,
-    port: u16,
-    mark: Option<Fwmark>,
-    family: Option<Family>,
-    netmask: Netmask,
-    scheduler: String,
-    flags: Flags,
-    persistent: Option<u32>,
-    engine: String,
-    sched_flags: Option<(String, usize)>,
-    server: ServerKey,
-    made: Server,
-    dev: String,
-    syncid: u32,
-    group: Option<IpAddr>,
-    mcast_port: Option<u16>,
-    ttl: Option<u8>,
-    maxlen: u16,
-    format: Format,
+pub struct Draft {
+    pub(super) reach: Reach,
+    pub(super) given: Vec<Given>,
+    pub(super) role: SyncRole,
+    pub(super) protocol: Protocol,
+    pub(super) addr: Option<IpAddr>,
+    pub(super) port: u16,
+    pub(super) mark: Option<Fwmark>,
+    pub(super) family: Option<Family>,
+    pub(super) netmask: Netmask,
+    pub(super) scheduler: String,
+    pub(super) flags: Flags,
+    pub(super) persistent: Option<u32>,
+    pub(super) engine: String,
+    pub(super) sched_flags: Option<(String, usize)>,
+    pub(super) server: ServerKey,
+    pub(super) made: Server,
+    pub(super) dev: String,
+    pub(super) syncid: u32,
+    pub(super) group: Option<IpAddr>,
+    pub(super) mcast_port: Option<u16>,
+    pub(super) ttl: Option<u8>,
+    pub(super) maxlen: u16,
+    pub(super) format: Format,
 }
 
 /// `strncpy` into an array of 16 bytes with its zero.
@@ -213,7 +139,7 @@ impl Draft {
     }
 
     /// `ipvsadm` where ipvsadm is stricter than the kernel.
-    fn most(&self, ipvsadm: u32, kernel: u32) -> u32 {
+    pub(super) fn most(&self, ipvsadm: u32, kernel: u32) -> u32 {
         if self.reach == Reach::Ipvsadm { ipvsadm } else { kernel }
     }
 
@@ -246,7 +172,7 @@ impl Draft {
             Opt::Mark => {
                 self.family = Some(Family::Ipv4);
                 self.protocol = Protocol::Tcp;
-                self.mark = Fwmark::new(fwmark(text)?).ok();
+                self.mark = Fwmark::new(fwmark(text, self.reach == Reach::Kernel)?).ok();
             }
             Opt::Ipv6 if self.mark.is_some() => {
                 self.family = Some(Family::Ipv6);
@@ -374,166 +300,6 @@ impl Draft {
             )),
         }
     }
-
-    /// Everything was read: the checks of the whole, and the command.
-    fn end(mut self, verb: Verb, rest: &[(usize, &str)]) -> Result<Command, Wrong> {
-        let mut rest = rest.iter();
-        let mut timeouts = Timeouts::NONE;
-        if verb == Verb::Set {
-            let (Some(tcp), Some(fin), Some(udp)) = (rest.next(), rest.next(), rest.next()) else {
-                let wrong = Wrong::new(
-                    "--set option requires 3 timeout values",
-                    "--set needs three timeouts: tcp, tcp after FIN, udp",
-                );
-                return Err(wrong.hint("seconds; 0 leaves one as it is: --set 900 120 300"));
-            };
-            let read = |(word, text): &(usize, &str)| {
-                let most = self.most(crate::model::MAX_PERSIST_SECONDS, u32::MAX);
-                let theirs = format!("invalid timeout value `{text}' specified");
-                number(text, 0..=most, "timeout", &theirs).map_err(|wrong| wrong.at(*word))
-            };
-            timeouts = Timeouts { tcp: read(tcp)?, tcp_fin: read(fin)?, udp: read(udp)? };
-        }
-        if let Some((word, text)) = rest.next() {
-            let wrong =
-                Wrong::new(format!("unexpected argument {text}"), format!("'{text}' belongs to no option"));
-            return Err(wrong.at(*word));
-        }
-        if let Some((text, word)) = self.sched_flags.take().filter(|(text, _)| !text.is_empty()) {
-            let flags = sched_flags(&text, &self.scheduler).map_err(|wrong| wrong.at(word))?;
-            self.flags = self.flags.with(flags);
-        }
-        rules::check(verb, &self.given)?;
-        self.command(verb, timeouts)
-    }
-
-    fn command(self, verb: Verb, timeouts: Timeouts) -> Result<Command, Wrong> {
-        Ok(match verb {
-            Verb::Help => Command::Help,
-            Verb::Version => Command::Version,
-            Verb::AddService => Command::AddService { key: self.key(), service: self.new_service()? },
-            Verb::EditService => Command::EditService { key: self.key(), service: self.new_service()? },
-            Verb::DeleteService => Command::DeleteService { key: self.key() },
-            Verb::Clear => Command::Clear,
-            Verb::AddServer | Verb::EditServer => {
-                let (service, key, server) = self.new_server()?;
-                match verb {
-                    Verb::AddServer => Command::AddServer { service, key, server },
-                    _ => Command::EditServer { service, key, server },
-                }
-            }
-            Verb::DeleteServer => Command::DeleteServer { service: self.key(), key: self.server },
-            Verb::List => Command::List { what: self.listing()?, format: self.format },
-            Verb::Save => Command::Save { format: self.format },
-            Verb::Restore => Command::Restore,
-            // What names nothing stands for everything, as no option does.
-            Verb::Zero => Command::Zero { service: Some(self.key()).filter(|key| !is_nothing(key)) },
-            Verb::Set => Command::SetTimeouts(timeouts),
-            Verb::StartDaemon => Command::StartDaemon { role: self.role, daemon: self.daemon()? },
-            Verb::StopDaemon => Command::StopDaemon { role: self.role },
-        })
-    }
-
-    fn has(&self, opt: Opt) -> bool {
-        self.given.iter().any(|(given, _)| *given == opt)
-    }
-
-    fn key(&self) -> ServiceKey {
-        match self.mark {
-            Some(mark) => ServiceKey::Mark { family: self.family.unwrap_or(Family::Ipv4), mark },
-            None => ServiceKey::Address {
-                protocol: self.protocol,
-                addr: self.addr.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
-                port: Port(self.port),
-            },
-        }
-    }
-
-    fn new_service(&self) -> Result<Service, Wrong> {
-        if self.mark.is_none() && self.port == 0 && self.persistent.is_none() {
-            let wrong = Wrong::new(
-                "Zero port specified for non-persistent service",
-                "a service without a port, or with port 0, stands for all ports and must be persistent",
-            );
-            return Err(wrong.hint("add the port, or -p"));
-        }
-        if self.flags.contains(Flags::ONE_PACKET) && self.mark.is_none() && self.protocol != Protocol::Udp {
-            let wrong = Wrong::new(
-                "One-Packet Scheduling is only for UDP virtual services",
-                "one-packet scheduling (-o) is for UDP services and marks",
-            );
-            return Err(wrong.hint("leave -o out"));
-        }
-        let name = if self.scheduler.is_empty() { Scheduler::DEFAULT } else { &self.scheduler };
-        let not_found = "Scheduler or persistence engine not found";
-        let scheduler = Scheduler::new(name).map_err(|why| Wrong::refused(not_found, why))?;
-        let pe = match self.engine.as_str() {
-            "" => None,
-            name => Some(PeName::new(name).map_err(|why| Wrong::refused(not_found, why))?),
-        };
-        let netmask = self.netmask;
-        let persistence = self.persistent.map(|timeout| Persistence { timeout, netmask });
-        Ok(Service { scheduler, flags: self.flags, persistence, pe })
-    }
-
-    fn new_server(mut self) -> Result<(ServiceKey, ServerKey, Server), Wrong> {
-        let service = self.key();
-        let tunneled = self.made.method == Forwarding::Tun;
-        if self.mark.is_none() && self.made.method != Forwarding::Nat {
-            self.server.port = Port(self.port);
-        }
-        if self.server.family() != service.family() && !tunneled {
-            let wrong = Wrong::new(
-                "Different address family is allowed only for tunneling servers",
-                format!("server {} is not of the family of service {service}", self.server.addr),
-            );
-            return Err(wrong.hint("only a tunnel (-i) can reach a server of the other family"));
-        }
-        let tunnel = self.given.iter().find(|(opt, _)| opt.name().starts_with("tun-"));
-        if let Some((opt, word)) = tunnel.filter(|_| !tunneled) {
-            let message = format!("{} is for tunnels, and this server has none", opt.spelling());
-            return Err(Wrong::new("Tunnel options conflict with forward method", message)
-                .at(*word)
-                .hint("add -i"));
-        }
-        rules::check_tunnel(&self.made.tunnel.kind.to_string(), &self.given)?;
-        Ok((service, self.server, self.made))
-    }
-
-    fn listing(&self) -> Result<Listing, Wrong> {
-        let Format { stats, rate, thresholds, persistent, .. } = self.format;
-        let other = [Opt::Connection, Opt::Timeout, Opt::Daemon].into_iter().find(|opt| self.has(*opt));
-        let columns = stats || rate || thresholds || (persistent && other != Some(Opt::Connection));
-        if let Some(other) = other.filter(|_| columns) {
-            let message = format!("{} lists no servers, so it has no columns for them", other.spelling());
-            let wrong = Wrong::new("options conflicts in the list command", message);
-            return Err(wrong.hint("leave out --stats, --rate, --thresholds and --persistent-conn"));
-        }
-        Ok(match other {
-            Some(Opt::Connection) => Listing::Connections,
-            Some(Opt::Timeout) => Listing::Timeouts,
-            Some(_) => Listing::Daemons,
-            None if self.family.is_some() => Listing::Service(self.key()),
-            None => Listing::All,
-        })
-    }
-
-    fn daemon(self) -> Result<SyncDaemon, Wrong> {
-        let name = if self.dev.is_empty() { "eth0" } else { &self.dev };
-        let dev = IfName::new(name).map_err(|why| Wrong::refused("No such device", why))?;
-        let plain = SyncDaemon::new(dev, self.syncid);
-        Ok(SyncDaemon {
-            maxlen: self.maxlen,
-            group: self.group.unwrap_or(plain.group),
-            port: self.mcast_port.unwrap_or(plain.port),
-            ttl: self.ttl.unwrap_or(plain.ttl),
-            ..plain
-        })
-    }
-}
-
-fn is_nothing(key: &ServiceKey) -> bool {
-    matches!(key, ServiceKey::Address { addr, port: Port(0), .. } if addr.is_unspecified())
 }
 
 fn threshold(text: &str, what: &str, theirs: &str) -> Result<u32, Wrong> {
@@ -560,12 +326,4 @@ fn tunnel_kind(text: &str) -> Result<TunnelKind, Wrong> {
             format!("'{text}' is no type of tunnel: ipip, gue or gre"),
         )
     })
-}
-
-impl Command {
-    /// Whether the kernel's table may be another one afterwards.
-    pub fn changes(&self) -> bool {
-        use Command::*;
-        !matches!(self, Help | Version | List { .. } | Save { .. })
-    }
 }

@@ -1,7 +1,8 @@
 //! Saved rules: the lines that `ipvsadm -S` and lvsh write, read as a whole before anything is sent.
 
 use super::change::steps;
-use super::parse::{Command, Reach, parse};
+use super::command::{Command, Reach};
+use super::parse::parse;
 use super::wrong::{MINUS_ONE, Wrong};
 use crate::error::{Error, Excerpt, Origin};
 use crate::model::{State, SyncDaemon, SyncRole};

@@ -86,9 +86,12 @@ pub fn marks(state: &State, name: &str, names: &Names) -> Vec<String> {
     out
 }
 
-/// How many fields all these tables begin with.
+/// How many fields all these tables begin with; what names a service counts as one, whichever it is.
 pub fn alike(tables: &[Vec<String>]) -> usize {
-    let name = |cell: &String| cell.split(" =").next().map(str::to_string);
+    let name = |cell: &String| match cell.split(" =").next() {
+        Some("tcp" | "udp" | "sctp" | "fwmark") => String::new(),
+        name => name.unwrap_or_default().to_string(),
+    };
     let Some(first) = tables.first() else { return 0 };
     let same = |table: &Vec<String>| first.iter().zip(table).take_while(|(a, b)| name(a) == name(b)).count();
     tables.iter().map(same).min().unwrap_or(0)
