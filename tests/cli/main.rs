@@ -5,6 +5,7 @@ mod documents;
 mod foreign;
 mod leftovers;
 mod locks;
+mod moving;
 mod policies;
 mod shared;
 mod support;

@@ -182,7 +182,9 @@ fn syncs(device: &'static str) -> impl Strategy<Value = BTreeMap<SyncRole, SyncD
     let id = prop_oneof![6 => 0..=255_u32, 1 => any::<u32>()];
     let maxlen = prop_oneof![2 => Just(0), 1 => 1024..=1400_u16];
     let rest = (id, maxlen, 0..16_u8, select(vec![8848, 9999]), select(vec![1, 3]));
-    btree_map(role, rest, 0..=2).prop_map(move |all| {
+    let some = prop_oneof![5 => Just(0), 1 => 1..=2_usize]
+        .prop_flat_map(move |most| btree_map(role.clone(), rest.clone(), 0..=most));
+    some.prop_map(move |all| {
         let daemon = |(role, (id, maxlen, host, port, ttl)): (SyncRole, (u32, u16, u8, u16, u8))| {
             let group = if host == 0 { SyncDaemon::DEFAULT_GROUP } else { IpAddr::from([239, 1, 1, host]) };
             let dev = IfName::new(device).expect("a name");

@@ -14,6 +14,7 @@ mod host;
 mod isolate;
 mod namespace;
 mod rt;
+mod seeded;
 mod serve;
 mod snapshot;
 mod topology;
@@ -26,6 +27,7 @@ pub use host::Host;
 pub use isolate::isolate;
 pub use namespace::Namespace;
 pub use needs::ipvs as needs_ipvs;
+pub use seeded::seeded;
 pub use topology::{Net, Topology};
 
 use std::time::{Duration, Instant};
