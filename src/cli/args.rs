@@ -98,6 +98,9 @@ pub struct Common {
     /// Keep the machine in memory in this file between runs: a playground without root
     #[arg(long, global = true, value_name = "FILE")]
     pub memory: Option<PathBuf>,
+    /// Work on a dump that lvsh export --as json wrote: plan and lint without privileges; nothing can be sent
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["memory", "netns"])]
+    pub against: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -171,6 +174,12 @@ pub enum Verb {
     /// Speak ipvsadm: its options, its output, its exit codes
     #[command(after_help = "Example:\n  lvsh ipvsadm -Ln")]
     Ipvsadm(super::ipvsadm::Words),
+    /// Write the machine as a policy, as lines for ipvsadm -R, or as JSON
+    #[command(after_help = "Example:\n  lvsh export --as json > director.json")]
+    Export(super::export::Arguments),
+    /// Make a policy of the running machine or of what was saved; or put it back with --apply
+    #[command(after_help = "Example:\n  ipvsadm -Sn | lvsh import - -o web.lua")]
+    Import(super::import::Arguments),
     /// Check a policy and say what the kernel would do with it that one may not expect
     #[command(after_help = "Example:\n  lvsh lint web")]
     Lint {
@@ -212,6 +221,8 @@ impl Verb {
             Verb::Run { .. } => "run",
             Verb::Eval { .. } => "eval",
             Verb::Ipvsadm(_) => "ipvsadm",
+            Verb::Export(_) => "export",
+            Verb::Import(_) => "import",
             Verb::Lint { .. } => "lint",
             Verb::Help(_) => "help",
             Verb::Types(_) => "types",
@@ -223,10 +234,13 @@ impl Verb {
 
     /// Whether it can change the machine, and so what a failure says of the changes.
     pub fn changes(&self) -> bool {
-        use Verb::{Completions, Help, Lint, List, Man, Plan, Schema, Stats, Status, Types};
-        let looks = matches!(self, Plan { .. } | Status { .. } | List(_) | Stats(_) | Lint { .. });
-        let tells = matches!(self, Help(_) | Types(_) | Schema(_) | Man(_) | Completions(_));
-        !looks && !tells
+        use Verb::{Completions, Export, Help, Import, Lint, List, Man, Plan, Schema, Stats, Status, Types};
+        match self {
+            Plan { .. } | Status { .. } | List(_) | Stats(_) | Lint { .. } | Export(_) => false,
+            Help(_) | Types(_) | Schema(_) | Man(_) | Completions(_) => false,
+            Import(arguments) => arguments.apply,
+            _ => true,
+        }
     }
 }
 

@@ -49,6 +49,7 @@ impl Context {
             print_aside();
         }
         let machine = match (common.backend, &common.memory) {
+            _ if common.against.is_some() => Machine::Dump(common.against.clone().unwrap_or_default()),
             (_, Some(file)) => Machine::Memory(Some(file.clone())),
             (Which::Memory, None) => Machine::Memory(None),
             (Which::Kernel, None) => Machine::Kernel,
@@ -185,10 +186,10 @@ fn store(common: &Common, machine: &Machine) -> Option<Store> {
     let boot_id = || match machine {
         Machine::Kernel => clock::boot_id(),
         // A file outlives a boot, and what is owned in it does too.
-        Machine::Memory(_) => "memory".to_string(),
+        Machine::Memory(_) | Machine::Dump(_) => "memory".to_string(),
     };
     let folder = match (machine, &common.state_dir) {
-        (Machine::Memory(None), _) => return None,
+        (Machine::Memory(None) | Machine::Dump(_), _) => return None,
         (_, Some(folder)) => folder.clone(),
         (Machine::Memory(Some(file)), None) => beside(file),
         (Machine::Kernel, None) => PathBuf::from("/run/lvsh"),

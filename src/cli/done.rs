@@ -22,6 +22,8 @@ pub struct Done {
     pub code: u8,
     /// It went out already, while it was made.
     pub printed: bool,
+    /// The text is what was asked for, and is printed with `--quiet` too.
+    pub asked: bool,
 }
 
 impl Done {
@@ -32,6 +34,11 @@ impl Done {
     /// What went out already, and how it ended.
     pub fn printed(code: u8) -> Done {
         Done { code, printed: true, ..Done::default() }
+    }
+
+    /// A text that somebody will put into a file: an empty backup would be worse than a mail from cron.
+    pub fn answer(text: impl Into<String>) -> Done {
+        Done { asked: true, ..Done::text(text) }
     }
 
     #[must_use]
@@ -63,7 +70,7 @@ pub fn finish(context: &Context, verb: &str, start: Instant, done: Done) -> Exit
         fields.insert("warnings".to_string(), json!(context.warnings()));
         fields.insert("duration_ms".to_string(), json!(start.elapsed().as_millis() as u64));
         wrote = print(&document(Value::Object(fields)));
-    } else if !context.common.quiet {
+    } else if !context.common.quiet || done.asked {
         wrote = print(&done.text);
     }
     ExitCode::from(if wrote { done.code } else { 1 })

@@ -18,6 +18,8 @@ pub enum Machine {
     Kernel,
     /// One in memory, kept in a file if there is one.
     Memory(Option<PathBuf>),
+    /// As it was when `lvsh export --as json` wrote this file (`--against`).
+    Dump(PathBuf),
 }
 
 impl Machine {
@@ -27,8 +29,11 @@ impl Machine {
             Machine::Kernel => Box::new(Late { kernel: None, notes: notes.clone() }),
             Machine::Memory(None) => Box::new(Memory::default()),
             Machine::Memory(Some(path)) => Box::new(Kept::read(path)?),
+            Machine::Dump(path) => {
+                return Ok(Box::new(ReadOnly { machine: dump(path)?, dump: Some(path.clone()) }));
+            }
         };
-        Ok(if read_only { Box::new(ReadOnly(backend)) } else { backend })
+        Ok(if read_only { Box::new(ReadOnly { machine: backend, dump: None }) } else { backend })
     }
 }
 
@@ -94,49 +99,69 @@ fn refused(steps: &[Step], error: Error) -> Vec<Outcome> {
     steps.iter().map(|_| first.take().map_or(Outcome::NotSent, Outcome::Failed)).collect()
 }
 
-/// Answers questions and refuses changes (`--read-only`).
-struct ReadOnly(Box<dyn Backend>);
+/// The machine as it was written down; what the file does not say is as on a fresh one.
+fn dump(path: &Path) -> Result<Box<dyn Backend>> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))?;
+    let dump = super::import::read_json(&text, &path.display().to_string())?;
+    let timeouts = dump.state.timeouts.over(Default::default());
+    Ok(Box::new(Memory::new(State { timeouts, ..dump.state })))
+}
+
+/// Answers questions and refuses changes (`--read-only`, `--against`).
+struct ReadOnly {
+    machine: Box<dyn Backend>,
+    dump: Option<PathBuf>,
+}
+
+impl ReadOnly {
+    /// `what`: what was tried, with a colon behind it.
+    fn refuses(&self, what: &str) -> Error {
+        let (why, hint) = match &self.dump {
+            Some(path) => (format!("{} is a dump, not a machine", path.display()), "-n shows the plan"),
+            None => (
+                "this run is read-only".to_string(),
+                "without --read-only it would be sent; -n shows the plan",
+            ),
+        };
+        Error::new(Kind::Refused, "read_only", format!("{what}{why}")).hint(hint)
+    }
+}
 
 impl Backend for ReadOnly {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
-        self.0.snapshot(want)
+        self.machine.snapshot(want)
     }
 
     fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
         let what = steps.first().map_or(String::new(), |step| {
             format!("cannot {} {} {}: ", step.verb(), step.kind(), step.subject())
         });
-        refused(steps, read_only(&what).hint("without --read-only it would be sent; -n shows the plan"))
+        refused(steps, self.refuses(&what))
     }
 
     fn capabilities(&mut self) -> Result<Capabilities> {
-        self.0.capabilities()
+        self.machine.capabilities()
     }
 
     fn mtu(&mut self, dev: &IfName) -> u32 {
-        self.0.mtu(dev)
+        self.machine.mtu(dev)
     }
 
     fn connection_table(&mut self) -> Result<Entries> {
-        self.0.connection_table()
+        self.machine.connection_table()
     }
 
     fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
-        self.0.listing(services)
+        self.machine.listing(services)
     }
 
     fn version(&mut self) -> Result<(String, u32)> {
-        self.0.version()
+        self.machine.version()
     }
 
     fn zero(&mut self, _service: Option<&ServiceKey>) -> Result<()> {
-        Err(read_only("cannot zero counters: "))
+        Err(self.refuses("cannot zero counters: "))
     }
-}
-
-/// `what`: what was tried, with a colon behind it.
-fn read_only(what: &str) -> Error {
-    Error::new(Kind::Refused, "read_only", format!("{what}this run is read-only"))
 }
 
 /// A machine in a file: the playground. Written whole after every change.

@@ -5,9 +5,11 @@ mod clock;
 mod connections;
 mod context;
 mod done;
+mod export;
 mod find;
 mod handover;
 mod heap;
+mod import;
 pub mod ipvsadm;
 mod journal;
 mod list;
@@ -98,6 +100,8 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Zero(args) => zero::zero(context, &args),
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
+        Verb::Export(arguments) => export::export(context, &arguments),
+        Verb::Import(arguments) => import::import(context, &arguments),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
         Verb::Help(asked) => tooling::help(context, &asked),
         Verb::Types(asked) => tooling::types(context, &asked),

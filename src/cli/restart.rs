@@ -60,12 +60,7 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
         .flatten()
         .collect();
     fields.insert("changes".to_string(), both.into());
-    Ok(Done {
-        text: format!("{}\n{}", stopped.text, started.text),
-        fields,
-        code: started.code,
-        printed: false,
-    })
+    Ok(Done { text: format!("{}\n{}", stopped.text, started.text), fields, code: started.code, ..Done::default() })
 }
 
 fn ask(context: &Context, name: &str, yes: bool) -> Result<()> {

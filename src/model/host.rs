@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::{SYSCTLS, Sysctl};
+
 /// A network device's name, 1..15 bytes (`IFNAMSIZ`, linux/if.h).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -76,6 +78,22 @@ pub struct SysctlName(String);
 impl SysctlName {
     /// The prefix of IPVS's own, which may be left out: `conntrack` is `net.ipv4.vs.conntrack`.
     pub const VS: &'static str = "net.ipv4.vs.";
+
+    /// Those of IPVS whose default is the same on every machine: what differs from it was set by somebody.
+    pub fn portable() -> impl Iterator<Item = SysctlName> {
+        let known = SYSCTLS.iter().filter(|known| known.since.is_empty() && !known.default.is_empty());
+        known.filter_map(|known| SysctlName::new(known.name).ok()).filter(SysctlName::is_vs)
+    }
+
+    /// Whether it is of IPVS.
+    pub fn is_vs(&self) -> bool {
+        self.0.starts_with(Self::VS)
+    }
+
+    /// Whether a namespace starts with this value; false for settings that are not of IPVS.
+    pub fn is_default(&self, value: &str) -> bool {
+        self.is_vs() && Sysctl::of(self).is_some_and(|known| !known.default.is_empty() && known.default == value)
+    }
 
     pub fn new(name: &str) -> Result<SysctlName, String> {
         let full = if name.contains(['.', '/']) { name.to_string() } else { format!("{}{name}", Self::VS) };

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Port, show_endpoint};
+use super::{Family, Port, parse_endpoint, show_endpoint};
 
 /// What identifies a server within its service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,6 +29,16 @@ impl fmt::Display for ServerKey {
         } else {
             out.write_str(&show_endpoint(self.addr, self.port))
         }
+    }
+}
+
+/// Reads what [`ServerKey`] prints.
+impl FromStr for ServerKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ServerKey, String> {
+        let (addr, port) = parse_endpoint(text)?;
+        Ok(ServerKey { addr, port: port.unwrap_or_default() })
     }
 }
 
@@ -75,6 +86,25 @@ impl fmt::Display for Forwarding {
             Forwarding::Other(4) => out.write_str("bypass"),
             Forwarding::Other(number) => write!(out, "method-{number}"),
         }
+    }
+}
+
+/// Reads what [`Forwarding`] prints.
+impl FromStr for Forwarding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Forwarding, String> {
+        Ok(match text {
+            "dr" => Forwarding::Dr,
+            "nat" => Forwarding::Nat,
+            "tun" => Forwarding::Tun,
+            "local" => Forwarding::Other(1),
+            "bypass" => Forwarding::Other(4),
+            _ => match text.strip_prefix("method-").and_then(|number| number.parse::<u32>().ok()) {
+                Some(number @ 0..=7) => Forwarding::from_number(number),
+                _ => return Err(format!("'{text}' is not a method; use dr, nat or tun")),
+            },
+        })
     }
 }
 
@@ -158,6 +188,23 @@ impl fmt::Display for TunnelKind {
             TunnelKind::Gre => out.write_str("gre"),
             TunnelKind::Other(number) => write!(out, "tunnel-{number}"),
         }
+    }
+}
+
+/// Reads what [`TunnelKind`] prints.
+impl FromStr for TunnelKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<TunnelKind, String> {
+        Ok(match text {
+            "ipip" => TunnelKind::Ipip,
+            "gue" => TunnelKind::Gue,
+            "gre" => TunnelKind::Gre,
+            _ => match text.strip_prefix("tunnel-").and_then(|number| number.parse().ok()) {
+                Some(number) => TunnelKind::from_number(number),
+                None => return Err(format!("'{text}' is not a tunnel; use ipip, gue or gre")),
+            },
+        })
     }
 }
 

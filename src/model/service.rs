@@ -182,6 +182,12 @@ impl Flags {
         Flags(self.0 & !other.0)
     }
 
+    /// Bits that no word and no option of ipvsadm stands for.
+    pub fn without_words(self) -> u32 {
+        let named = Flags::SCHED1.with(Flags::SCHED2).with(Flags::SCHED3).with(Flags::ONE_PACKET);
+        self.without(named).bits()
+    }
+
     /// The scheduler flags as ipvsadm spells them for this scheduler, in bit order.
     pub fn words(self, scheduler: &Scheduler) -> Vec<&'static str> {
         [Flags::SCHED1, Flags::SCHED2, Flags::SCHED3]

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod diff;
+mod dump;
 mod execute;
 mod expect;
 mod journal;
@@ -15,6 +16,7 @@ mod step;
 
 pub use buckets::buckets_moved;
 pub use diff::diff;
+pub use dump::{Dump, Says};
 pub use execute::{Report, execute};
 pub use journal::{Journal, NoJournal};
 

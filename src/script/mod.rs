@@ -32,7 +32,7 @@ mod tests;
 
 pub use cancel::Cancel;
 pub use engine::{Answer, Engine, Job, Limits, Loaded};
-pub use natives::{Level, set_log_level};
+pub use natives::{Level, check_name, set_log_level};
 pub use registry::{Entry, Param, registry};
 pub use sandbox::{Stdlib, print_aside};
 pub use shown::Shown;

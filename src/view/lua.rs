@@ -171,7 +171,7 @@ fn literal(value: &Value) -> String {
 }
 
 /// A Lua string literal; bytes that could end it or leave the line are escaped.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

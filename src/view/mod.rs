@@ -3,6 +3,7 @@
 //! Nothing here reads or writes anything: strings come out, `cli` and `script` put them somewhere.
 
 mod error;
+mod export;
 mod fields;
 mod help;
 pub mod ipvsadm;
@@ -23,6 +24,7 @@ mod table;
 mod value;
 
 pub use error::{error_text, warning_text};
+pub use export::{Exported, Policy, json, json_value, policy, read_json, save};
 pub use fields::{Field, fields};
 pub use help::{Row, Topic, help_text};
 pub use ipvsadm::{ipvsadm, ipvsadm_service};

@@ -6,6 +6,7 @@ mod foreign;
 mod ipvsadm;
 mod leftovers;
 mod locks;
+mod moving;
 mod policies;
 mod reading;
 mod shared;

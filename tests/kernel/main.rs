@@ -11,6 +11,7 @@ mod flood;
 mod ipvs;
 mod lab;
 mod reading;
+mod moving;
 mod site;
 mod trouble;
 mod web;

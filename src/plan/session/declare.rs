@@ -78,9 +78,7 @@ impl Session {
         }
         self.claim_gue_ports(&wanted.gue_ports);
         self.claim_timeouts(wanted.timeouts.unwrap_or(Timeouts::NONE));
-        for (role, daemon) in &mut next.syncs {
-            *daemon = daemon.clone().canonical(*role, self.backend.mtu(&daemon.dev));
-        }
+        self.canonical(&mut next);
         self.origins.extend(wanted.origins.clone());
         if self.mode == Mode::Staged {
             self.may_change()?;

@@ -150,6 +150,13 @@ impl Session {
         }
     }
 
+    /// Says the daemons of a state as this machine will report them, so that they can be compared.
+    pub fn canonical(&mut self, state: &mut State) {
+        for (role, daemon) in &mut state.syncs {
+            *daemon = daemon.clone().canonical(*role, self.backend.mtu(&daemon.dev));
+        }
+    }
+
     fn send(&mut self, actions: Vec<Action>) -> Result<()> {
         let plan = Plan { actions };
         execute(self.backend.as_mut(), &plan, &mut Kept(self.journal.as_mut()))?;

@@ -103,6 +103,10 @@ fn flags(row: &Row, service: &mut Service, scheduler_changed: bool) -> Checked<(
         service.flags = service.flags.without(scheduled);
     }
     for (at, val) in row.list("flags").iter().enumerate() {
+        if let Val::Int(bits) = val {
+            let bits = raw_bits(*bits).map_err(|fault| fault.item(at + 1).under("flags"))?;
+            service.flags = service.flags.with(bits);
+        }
         let Val::Word(typed) = val else { continue };
         let Some((_, flag, owner)) = Flags::WORDS.iter().find(|(word, ..)| word == typed) else { continue };
         if let Some(owner) = owner
@@ -127,6 +131,20 @@ fn flags(row: &Row, service: &mut Service, scheduler_changed: bool) -> Checked<(
         }
     }
     Ok(())
+}
+
+/// Bits that the kernel stores and nobody has named; an import carries them.
+fn raw_bits(bits: i64) -> Checked<Flags> {
+    let bits = u32::try_from(bits).unwrap_or_default();
+    let nameless = Flags::from_bits(bits).without_words();
+    if nameless == bits {
+        return Ok(Flags::from_bits(bits));
+    }
+    let named = bits & !nameless;
+    Err(Fault::bad(format!(
+        "bits {named:#x} of flags have words of their own; write these, or leave them out"
+    ))
+    .hint("persistent, ops, and flags = { \"flag-1\", \"flag-2\", \"flag-3\" }"))
 }
 
 fn persistence(row: &Row, key: &ServiceKey, service: &mut Service) -> Checked<()> {

@@ -2,6 +2,7 @@
 
 mod change;
 pub(super) mod connections;
+mod export;
 mod kernel;
 mod marks;
 mod paths;
@@ -12,7 +13,8 @@ mod servers;
 mod services;
 mod world;
 
-pub(super) use policy::{Rehearsals, check_name, declared_of, setup as policy_setup};
+pub use policy::check_name;
+pub(super) use policy::{Rehearsals, declared_of, setup as policy_setup};
 pub use world::{Level, set_log_level};
 
 use std::cell::RefCell;
@@ -40,6 +42,7 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     paths::ENTRIES,
     kernel::ENTRIES,
     connections::ENTRIES,
+    export::ENTRIES,
     change::ENTRIES,
     policy::ENTRIES,
     real_server::ENTRIES,

@@ -15,6 +15,10 @@ pub(super) const MISSING_OK: Field = eg(
     or(field("missing_ok", Ty::Boolean, "Do nothing, instead of failing, when it does not exist."), "false"),
     "lvs.del_service { fwmark = 4, missing_ok = true }",
 );
+const FLAG: &Ty = &Ty::Either(&[
+    Ty::Enum(&["sh-fallback", "sh-port", "mh-fallback", "mh-port", "flag-1", "flag-2", "flag-3"]),
+    Ty::Integer { min: 1, max: u32::MAX as i64 },
+]);
 
 const TCP: Field = eg(
     field("tcp", Ty::Endpoint, "A TCP service: \"addr:port\". Port 0 is every port and needs persistence."),
@@ -51,16 +55,8 @@ const SCHEDULER: Field = eg(
 const FLAGS: Field = eg(
     field(
         "flags",
-        Ty::OneOrList(&Ty::Enum(&[
-            "sh-fallback",
-            "sh-port",
-            "mh-fallback",
-            "mh-port",
-            "flag-1",
-            "flag-2",
-            "flag-3",
-        ])),
-        "Flags of the scheduler.",
+        Ty::OneOrList(FLAG),
+        "Flags of the scheduler; a number is bits of the kernel's without a word.",
     ),
     "lvs.set_service({ fwmark = 3 }, { scheduler = \"sh\", flags = { \"sh-fallback\", \"sh-port\" } })",
 );

@@ -1,12 +1,8 @@
 //! Random services and daemons are read as they were written.
-//!
-//! The seed of a run is printed, so that a failed one shows it; `LVSH_SEED` takes it again. Shrinking works on the
-//! kernel too, each try from an empty machine.
 
 use super::*;
-use crate::support::Cmd;
+use crate::support::{Cmd, seeded};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::cell::RefCell;
 
 #[path = "../../wire/strategies.rs"]
@@ -21,30 +17,13 @@ fn check<S: Strategy>(
     strategy: &S,
     test: impl Fn(&mut Ipvs, S::Value) -> Result<(), TestCaseError>,
 ) {
-    let seed: u64 = match std::env::var("LVSH_SEED") {
-        Ok(seed) => seed.parse().expect("LVSH_SEED is a number"),
-        Err(_) => rand_seed(),
-    };
-    eprintln!("LVSH_SEED={seed}");
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 100, ..Config::default() };
     let ipvs = RefCell::new(open());
-    let said = TestRunner::new_with_rng(config, rng).run(strategy, |value| {
+    seeded(cases, strategy, |value| {
         let ipvs = &mut *ipvs.borrow_mut();
         clean(ipvs);
         test(ipvs, value)
     });
     clean(&mut ipvs.borrow_mut());
-    if let Err(failure) = said {
-        panic!("LVSH_SEED={seed}: {failure}");
-    }
-}
-
-fn rand_seed() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// Daemons first: the kernel keeps them apart from servers of another family.

@@ -15,6 +15,7 @@ mod host;
 mod isolate;
 mod namespace;
 mod rt;
+mod seeded;
 mod serve;
 mod snapshot;
 mod topology;
@@ -27,6 +28,7 @@ pub use host::Host;
 pub use isolate::isolate;
 pub use namespace::Namespace;
 pub use needs::ipvs as needs_ipvs;
+pub use seeded::seeded;
 pub use topology::{Net, Topology};
 
 use std::time::{Duration, Instant};
