@@ -5,7 +5,7 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Tab
 
 use super::Style;
 use super::marks::group;
-use crate::model::{Observed, ServiceKey, State};
+use crate::model::{Observed, Server, ServiceKey, State, Timeouts};
 
 /// What is listed.
 pub struct ListView<'a> {
@@ -79,12 +79,9 @@ fn services(view: &ListView<'_>) -> String {
         ]);
         for (id, server) in &entry.servers {
             let live = view.live.servers.get(&(*key, *id)).copied().unwrap_or_default();
-            let text = server.to_string();
-            // The weight has a column of its own.
-            let method = text.replacen(&format!(" weight {}", server.weight), "", 1);
             rows.push(vec![
                 format!("  {id}"),
-                method,
+                apart_from_weight(server),
                 server.weight.to_string(),
                 live.active.to_string(),
                 live.inactive.to_string(),
@@ -98,6 +95,11 @@ fn services(view: &ListView<'_>) -> String {
     }
     let header = ["service", "scheduler, method", "weight", "active", "inact", "templates", "policy"];
     table(&header, rows, &[2, 3, 4, 5], 1, view.width)
+}
+
+/// `tun upper 100 lower 50 gue port 6080`: all of a server but the weight, which has a column of its own.
+pub(super) fn apart_from_weight(server: &Server) -> String {
+    server.to_string().replacen(&format!(" weight {}", server.weight), "", 1)
 }
 
 fn marks(view: &ListView<'_>) -> String {
@@ -127,6 +129,9 @@ fn host(view: &ListView<'_>) -> String {
     }
     for (role, daemon) in &view.state.syncs {
         out.push_str(&format!(" sync {role}  {daemon}\n"));
+    }
+    if view.state.timeouts != Timeouts::default() {
+        out.push_str(&format!(" timeouts  {}\n", view.state.timeouts));
     }
     out
 }
@@ -193,7 +198,7 @@ mod tests {
         let (state, live) = machine();
         let drift = ["- mark 3  ip daddr 192.168.1.99 tcp dport 22  by others".to_string()];
         let up = Some(std::time::Duration::from_secs(273_600));
-        let view = StatusView { name: "web", up, mine: &state, live: &live, drift: &drift };
+        let view = StatusView { name: "web", up, mine: &state, live: &live, timeouts: None, drift: &drift };
         insta::assert_snapshot!(status_text(&view, Style::plain()));
     }
 }

@@ -8,6 +8,8 @@ mod cycle;
 mod demo;
 mod ipvs;
 mod lab;
+mod selftest;
 mod site;
+mod traffic;
 mod trouble;
 mod web;

@@ -49,7 +49,7 @@ const PERSISTENT: Field = field(
     Ty::Either(PERSISTENT_TYPES),
     "How long a client sticks to its server: seconds, true for 360, false for not at all.",
 );
-const PE: Field = field("pe", Ty::Enum(&["sip"]), "Persistence engine.");
+const PE: Field = or(field("pe", Ty::Enum(&["sip", "none"]), "Persistence engine."), "\"none\"");
 const OPS: Field =
     or(field("ops", Ty::Boolean, "One-packet scheduling: each UDP packet is scheduled anew."), "false");
 
