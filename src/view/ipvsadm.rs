@@ -75,11 +75,11 @@ pub fn ipvsadm_service(service: &Service) -> String {
 }
 
 /// Without a port ipvsadm takes the service's, so the port is left out only where that is 0 as well. An IPv6
-/// address is always in brackets: its last part would be read as a port.
+/// address always has brackets and a port: its last part would be read as a port, and ipvsadm takes no brackets
+/// without one.
 fn server_name(service: &ServiceKey, key: &ServerKey) -> String {
     match (service.port(), key.port, key.addr) {
         (None | Some(Port(0)), Port(0), std::net::IpAddr::V4(addr)) => addr.to_string(),
-        (None | Some(Port(0)), Port(0), std::net::IpAddr::V6(addr)) => format!("[{addr}]"),
         (_, port, addr) => show_endpoint(addr, port),
     }
 }

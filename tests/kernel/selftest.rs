@@ -45,11 +45,8 @@ fn prepare(net: &Net, method: Method) {
         Method::Tunnel => server.tunnel(VIP),
     }
     match method {
-        Method::Tunnel => {
-            director.run("modprobe ipip");
-            director.run("ip link set tunl0 up");
-            director.sysctl("net.ipv4.ip_forward", "0");
-        }
+        // It sends into the tunnel and forwards nothing else.
+        Method::Tunnel => director.sysctl("net.ipv4.ip_forward", "0"),
         Method::Nat | Method::Direct => director.sysctl("net.ipv4.ip_forward", "1"),
     }
 }

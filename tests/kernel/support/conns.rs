@@ -33,8 +33,8 @@ impl Conn {
     pub fn mark(&self) -> Option<u32> {
         match self.service.0 {
             IpAddr::V4(address) if self.protocol == "IP" => Some(address.to_bits()),
-            // The kernel puts the mark into the last word.
-            IpAddr::V6(address) if self.protocol == "IP" => Some(address.to_bits() as u32),
+            // The kernel puts the mark into the first word.
+            IpAddr::V6(address) if self.protocol == "IP" => Some((address.to_bits() >> 96) as u32),
             _ => None,
         }
     }
@@ -81,15 +81,12 @@ fn parse(line: &str) -> Option<Conn> {
     })
 }
 
-/// IPv4 in hexadecimal, IPv6 in brackets.
+/// IPv4 in hexadecimal, IPv6 as it is usual.
 fn address(text: &str) -> Option<IpAddr> {
-    match text.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
-        None => {
-            let bits = u32::from_str_radix(text, 16).ok()?;
-            Some(Ipv4Addr::from_bits(bits).into())
-        }
+    if text.contains(':') {
+        return text.parse().ok().map(IpAddr::V6);
     }
+    u32::from_str_radix(text, 16).ok().map(|bits| Ipv4Addr::from_bits(bits).into())
 }
 
 fn port(text: &str) -> Option<u16> {

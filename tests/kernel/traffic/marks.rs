@@ -1,7 +1,7 @@
 //! Marks under traffic: changed atomically, by the thousand, and for what the director itself sends.
 
 use super::*;
-use crate::support::{Load, Topology, runs};
+use crate::support::{Load, runs};
 use std::time::Instant;
 
 /// Blue and green are a server each; each is a service of a mark of its own.
@@ -28,43 +28,42 @@ fn one_element_switches_everybody_and_no_request_fails() {
     assert_eq!(runs(&load.servers()), ["rs1", "rs2", "rs1"]);
 }
 
-/// 5,000 addresses, two of them asked in turn, first and last of the list, while all go from one service to the other:
-/// there is one moment at which all have changed, and none at which a packet has no mark.
+/// 5,000 ports, of which the first and the last are asked in turn while all go from one service to the other: there is
+/// one moment at which all have changed, and none at which a packet has no mark.
 #[test]
 fn five_thousand_elements_change_at_once() {
     needs!(ipvs);
-    const COUNT: usize = 5000;
-    let ends = ["10.7.0.0", "10.7.19.135"];
-    let net = Topology::new()
-        .director("dir", "10.0.0.1/8")
-        .client("c1", "10.0.0.11/8")
-        .server("rs1", "10.0.0.107/8")
-        .server("rs2", "10.0.0.109/8")
-        .build();
+    const FIRST: u16 = 10_000;
+    const LAST: u16 = 14_999;
+    let net = farm();
     let director = net.director();
-    for vip in ends {
-        director.vip(vip);
-        for server in net.servers() {
-            server.direct(vip);
-            server.udp(format!("{vip}:53").parse().expect("an address"));
+    for server in net.servers() {
+        for port in [FIRST, LAST] {
+            server.udp(format!("{VIP}:{port}").parse().expect("an address"));
         }
     }
     // Behind our chain: what has no mark there would have reached no service.
-    let watch = "table ip watch {
-        counter unmarked { }
-        chain pre { type filter hook prerouting priority -140; ip daddr 10.7.0.0/16 udp dport 53 meta mark 0 counter name unmarked; }
-    }";
+    let watch = format!(
+        "table ip watch {{
+            counter unmarked {{ }}
+            chain pre {{
+                type filter hook prerouting priority -140;
+                udp dport {FIRST}-{LAST} meta mark 0 counter name unmarked;
+            }}
+        }}"
+    );
     director.cmd("nft -f -").stdin(watch).run();
+    // What takes time belongs into start().
     let policy = |mark: u32| {
         format!(
-            "local marks = {{}}
-             for i = 0, {COUNT} - 1 do
-               local daddr = ('10.7.%d.%d'):format(i // 256, i % 256)
-               marks[#marks + 1] = {{ mark = {mark}, daddr = daddr, proto = 'udp', dports = 53 }}
-             end
-             return lvs.policy {{ name = 'many', mark = marks, service = {{
-               {{ fwmark = 10, scheduler = 'rr', ops = true, servers = {{ {{ addr = '10.0.0.107' }} }} }},
-               {{ fwmark = 20, scheduler = 'rr', ops = true, servers = {{ {{ addr = '10.0.0.109' }} }} }} }} }}"
+            "return {{ name = 'many', stop = function() end, start = function()
+               local ports = {{}}
+               for port = {FIRST}, {LAST} do ports[#ports + 1] = port end
+               lvs.add_mark {{ mark = {mark}, daddr = '{VIP}', proto = 'udp', dports = ports }}
+               for mark, server in pairs {{ [10] = '192.168.1.107', [20] = '192.168.1.109' }} do
+                 lvs.add_service {{ fwmark = mark, scheduler = 'rr', ops = true, servers = {{ {{ addr = server }} }} }}
+               end
+             end }}"
         )
     };
     let begun = Instant::now();
@@ -72,7 +71,7 @@ fn five_thousand_elements_change_at_once() {
     lvsh(director, &format!("start --quiet {file}"));
     let start = begun.elapsed();
 
-    let sockets = ends.map(|vip| net.client("c1").udp_socket(0, &format!("{vip}:53")));
+    let sockets = [FIRST, LAST].map(|port| net.client("c1").udp_socket(0, &format!("{VIP}:{port}")));
     let load = Load::of(move |at| Host::ask(&sockets[at % 2], "question").map(|answer| answer.server));
     load.more(50);
     let begun = Instant::now();
@@ -81,11 +80,11 @@ fn five_thousand_elements_change_at_once() {
     let change = begun.elapsed();
     load.more(50);
     let servers = load.servers();
-    println!("{COUNT} elements: start {start:?}, change {change:?} under {} requests", servers.len());
+    println!("5000 elements: start {start:?}, change {change:?} under {} requests", servers.len());
     assert_eq!(runs(&servers), ["rs1", "rs2"], "first and last element changed together");
     let counter = director.run("nft list counter ip watch unmarked");
     assert!(counter.contains("packets 0 bytes 0"), "some packets had no mark: {counter}");
-    assert_eq!(value(director, "#lvs.marks()"), COUNT);
+    assert_eq!(value(director, "#lvs.marks()"), LAST - FIRST + 1);
 }
 
 /// A.6.27: what the director itself asks passes the output chain; the address need not be its own.

@@ -6,17 +6,18 @@ use lvsh::backend::{Backend, Outcome, Want};
 use lvsh::kernel::Kernel;
 use lvsh::model::{
     Flags, Forwarding, Netmask, Persistence, Port, Protocol, Scheduler, Server, ServerKey, Service,
-    ServiceEntry, ServiceKey, Tunnel, TunnelKind, Weight,
+    ServiceKey, Tunnel, TunnelKind, Weight,
 };
 use lvsh::plan::Step;
 
-fn key() -> ServiceKey {
+/// One service for each case, told apart by the port.
+fn key(port: u16) -> ServiceKey {
     let addr = VIP.parse().expect("an address");
-    ServiceKey::Address { protocol: Protocol::Udp, addr, port: Port(5060) }
+    ServiceKey::Address { protocol: Protocol::Udp, addr, port: Port(port) }
 }
 
-fn id() -> ServerKey {
-    ServerKey { addr: SERVERS[0].parse().expect("an address"), port: Port(5060) }
+fn id(port: u16) -> ServerKey {
+    ServerKey { addr: SERVERS[0].parse().expect("an address"), port: Port(port) }
 }
 
 /// Nothing at its default, and a flag that nobody has a name for.
@@ -46,28 +47,24 @@ fn mask(prefix: u8) -> Netmask {
     Netmask::prefix(prefix, lvsh::model::Family::Ipv4).expect("a mask")
 }
 
-/// The one service, put into the kernel as it is, whatever lvsh would say of it.
-fn put(director: &Host, service: &Service, server: &Server) {
-    let entry = |service: &Service| ServiceEntry { service: service.clone(), servers: Default::default() };
-    let steps = [
-        Step::AddService { key: key(), service: service.clone() },
-        Step::AddServer { service: key(), key: id(), server: *server },
-    ];
-    director.namespace.inside(|| {
-        let mut kernel = Kernel::open().expect("a kernel with IPVS");
-        // It is there from the case before, except for the first.
-        kernel.apply(&[Step::DelService { key: key(), entry: entry(service) }]);
-        for outcome in kernel.apply(&steps) {
-            assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
-        }
-    });
+/// So many services that are all the same, put into the kernel as they are, whatever lvsh would say of them.
+fn put(director: &Host, count: u16, service: &Service, server: &Server) {
+    let both = |port| {
+        [
+            Step::AddService { key: key(port), service: service.clone() },
+            Step::AddServer { service: key(port), key: id(port), server: *server },
+        ]
+    };
+    let steps: Vec<Step> = (1..=count).flat_map(both).collect();
+    let outcomes = director.namespace.inside(|| Kernel::open().expect("a kernel with IPVS").apply(&steps));
+    assert!(outcomes.iter().all(Outcome::is_done), "{outcomes:?}");
 }
 
-fn get(director: &Host) -> (Service, Server) {
+fn get(director: &Host, port: u16) -> (Service, Server) {
     let look = || Kernel::open()?.snapshot(&Want::all());
     let state = director.namespace.inside(look).expect("a snapshot").state;
-    let entry = state.service(&key()).expect("the service");
-    (entry.service.clone(), entry.servers[&id()])
+    let entry = state.service(&key(port)).expect("the service");
+    (entry.service.clone(), entry.servers[&id(port)])
 }
 
 type Case<T> = (&'static str, fn(&mut T));
@@ -119,40 +116,56 @@ const SERVER: &[Case<Server>] = &[
     ("tunnel = { type = 'gre' }", |s| (s.tunnel.kind, s.tunnel.port) = (TunnelKind::Gre, Port(0))),
 ];
 
-/// Every field, from a service that has everything set and from one that has nothing.
+/// The change as Lua and what it shall make of a service.
+fn cases(service: &Service, server: Server) -> Vec<(String, (Service, Server))> {
+    let mut cases = Vec::new();
+    let rs = SERVERS[0];
+    for (change, does) in SERVICE {
+        let mut to = service.clone();
+        does(&mut to);
+        cases.push((format!("lvs.set_service(KEY, {{ {change} }})"), (to, server)));
+    }
+    for (change, does) in SERVER {
+        let mut to = server;
+        does(&mut to);
+        let lua = format!("lvs.get_service(KEY):set_server('{rs}', {{ {change} }})");
+        cases.push((lua, (service.clone(), to)));
+    }
+    let weights = format!("lvs.get_service(KEY):set_weights {{ ['{rs}'] = 3 }}");
+    let to = Server { weight: Weight::new(3).expect("a weight"), ..server };
+    cases.push((weights, (service.clone(), to)));
+    cases
+}
+
+fn every_field_from((service, server): (Service, Server)) {
+    let net = Topology::new().director("dir", "192.168.1.1").build();
+    let director = net.director();
+    let cases = cases(&service, server);
+    put(director, u16::try_from(cases.len()).expect("a few"), &service, &server);
+    let named =
+        |(port, (lua, _)): (u16, &(String, _))| lua.replace("KEY", &format!("{{ udp = '{VIP}:{port}' }}"));
+    let lines: Vec<String> = (1..).zip(&cases).map(named).collect();
+    script(director, &lines.join("\n"));
+    let mut wrong = Vec::new();
+    for (port, (lua, expected)) in (1..).zip(&cases) {
+        let found = get(director, port);
+        if found != *expected {
+            wrong.push(format!("{lua}\n  expected {expected:?}\n  got      {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn naming_one_field_never_resets_another() {
     needs!(ipvs);
-    let net = Topology::new().director("dir", "192.168.1.1").build();
-    let director = net.director();
-    let mut wrong = Vec::new();
-    for (service, server) in [full(), plain()] {
-        let mut check = |lua: String, expected: (Service, Server)| {
-            put(director, &service, &server);
-            script(director, &lua);
-            let found = get(director);
-            if found != expected {
-                wrong.push(format!("{lua}\n  expected {expected:?}\n  got      {found:?}"));
-            }
-        };
-        let udp = format!("{{ udp = '{VIP}:5060' }}");
-        for (change, does) in SERVICE {
-            let mut to = service.clone();
-            does(&mut to);
-            check(format!("lvs.set_service({udp}, {{ {change} }})"), (to, server));
-        }
-        for (change, does) in SERVER {
-            let mut to = server;
-            does(&mut to);
-            let rs = SERVERS[0];
-            let lua = format!("lvs.get_service({udp}):set_server('{rs}', {{ {change} }})");
-            check(lua, (service.clone(), to));
-        }
-        let weights = format!("lvs.get_service({udp}):set_weights {{ ['{}'] = 3 }}", SERVERS[0]);
-        let to = Server { weight: Weight::new(3).expect("a weight"), ..server };
-        check(weights, (service.clone(), to));
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    every_field_from(full());
+}
+
+#[test]
+fn naming_one_field_never_sets_another() {
+    needs!(ipvs);
+    every_field_from(plain());
 }
 
 /// What is only half said, and cannot be completed from what is there, is refused; nothing changes.
@@ -162,17 +175,17 @@ fn a_change_that_does_not_fit_the_rest_is_refused() {
     let net = Topology::new().director("dir", "192.168.1.1").build();
     let director = net.director();
     let (service, server) = full();
-    put(director, &service, &server);
+    put(director, 1, &service, &server);
     for (change, says) in [
         ("upper = 10", "'lower' (50) is above 'upper' (10)"),
         ("lower = 101", "'lower' (101) is above 'upper' (100)"),
         ("tunnel = { type = 'gre', port = 6081 }", "'port' is for type \"gue\""),
     ] {
-        let rs = SERVERS[0];
-        let lua = format!("lvs.get_service({{ udp = '{VIP}:5060' }}):set_server('{rs}', {{ {change} }})");
+        let lua =
+            format!("lvs.get_service({{ udp = '{VIP}:1' }}):set_server('{}', {{ {change} }})", SERVERS[0]);
         let refused = director.lvsh(&format!("run {}", write("script", &lua)));
         assert_eq!(refused.code, 3, "{change}: {}", refused.stderr);
         assert!(refused.stderr.contains(says), "{change}: {}", refused.stderr);
-        assert_eq!(get(director), (service.clone(), server), "{change}");
+        assert_eq!(get(director, 1), (service.clone(), server), "{change}");
     }
 }

@@ -13,10 +13,10 @@ fn tunnelled(vip: &str, server: &str, commands: &[&str]) -> Net {
     let director = net.director();
     director.vip(vip);
     let rs = net.server("rs1");
-    rs.direct(vip);
     for command in commands {
         rs.run(command);
     }
+    rs.direct(vip);
     // What comes out of a tunnel is from a client that is not there.
     for device in ["all", "default"] {
         rs.sysctl(&format!("net.ipv4.conf.{device}.rp_filter"), "0");
@@ -29,7 +29,13 @@ fn tunnelled(vip: &str, server: &str, commands: &[&str]) -> Net {
     net
 }
 
-const GUE: &[&str] = &["modprobe fou", "ip fou add port 6080 gue", "modprobe ipip", "ip link set tunl0 up"];
+/// GUE is unpacked to IPIP, which any device of that kind takes.
+const GUE: &[&str] = &[
+    "modprobe fou",
+    "ip fou add port 6080 gue",
+    "ip link add ipip9 type ipip local 192.168.1.107 remote 192.168.1.1",
+    "ip link set ipip9 up",
+];
 
 #[test]
 fn gue_with_every_kind_of_checksum() {
@@ -111,8 +117,9 @@ fn an_ipv4_address_with_an_ipv6_server() {
 #[test]
 fn an_ipv6_address_with_an_ipv4_server() {
     needs!(ipvs);
+    let device = "ip link add sit9 type sit local 192.168.1.107 remote 192.168.1.1";
     let server = "addr = '192.168.1.107', method = 'tun'";
-    let net = tunnelled("fd00::99", server, &["modprobe sit", "ip link set sit0 up"]);
+    let net = tunnelled("fd00::99", server, &["modprobe sit", device, "ip link set sit9 up"]);
     let answer = net.client("c1").get("http://[fd00::99]/").expect("an answer");
     assert_eq!(answer.client.map(|client| client.ip().to_string()).as_deref(), Some("fd00::11"));
 }
