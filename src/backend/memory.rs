@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Backend, Capabilities, Outcome, Services, Want};
+use super::{Backend, Capabilities, Entries, Outcome, Services, Want};
 use crate::error::Result;
-use crate::model::{IfName, Observed, Scheduler, ServerLive, Snapshot, State, Stats, SyncDaemon, SysctlName};
-use crate::plan::{Step, World, advance, refusal};
+use crate::model::{
+    Connection, IfName, Observed, Scheduler, ServerLive, ServiceKey, Snapshot, State, Stats, SyncDaemon,
+    SysctlName,
+};
+use crate::plan::{Step, World, advance, no_service, refusal};
 
 /// A state that takes steps as strictly as the kernel does. For plans, tests, and machines without IPVS; always
 /// by the user's word (`--backend memory`), never instead of a kernel that failed.
@@ -13,6 +16,8 @@ use crate::plan::{Step, World, advance, refusal};
 pub struct Memory {
     pub state: State,
     pub observed: Observed,
+    /// What a listing finds; nothing makes them but whoever fills the list.
+    pub connections: Vec<Connection>,
     world: World,
     /// How many steps it was asked to make; a test of "sends nothing" counts these.
     pub sent: usize,
@@ -32,7 +37,7 @@ impl Memory {
             engines: Some(BTreeSet::from(["sip".to_string()])),
             devices: None,
         };
-        Memory { state, observed: Observed::default(), world, sent: 0 }
+        Memory { state, observed: Observed::default(), connections: Vec::new(), world, sent: 0 }
     }
 
     /// The same, knowing exactly what can be loaded and named.
@@ -161,5 +166,25 @@ impl Backend for Memory {
 
     fn mtu(&mut self, _dev: &IfName) -> u32 {
         SyncDaemon::DEFAULT_MTU
+    }
+
+    fn connection_table(&mut self) -> Result<Entries> {
+        Ok(Box::new(self.connections.clone().into_iter().map(Ok)))
+    }
+
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        if let Some(key) = service
+            && !self.state.services.contains_key(key)
+        {
+            return Err(no_service("zero", key));
+        }
+        let meant = |key: &ServiceKey| service.is_none_or(|service| service == key);
+        for (_, stats) in self.observed.services.iter_mut().filter(|(key, _)| meant(key)) {
+            *stats = Stats::default();
+        }
+        for (_, live) in self.observed.servers.iter_mut().filter(|((key, _), _)| meant(key)) {
+            live.stats = Stats::default();
+        }
+        Ok(())
     }
 }

@@ -5,9 +5,10 @@ mod memory;
 pub use memory::Memory;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
-use crate::model::{IfName, ServiceKey, Snapshot, SysctlName};
+use crate::model::{Connection, IfName, Listed, ServiceKey, Snapshot, SysctlName};
 use crate::plan::Step;
 
 /// The machine a policy works on.
@@ -34,12 +35,56 @@ pub trait Backend: Send {
     /// [`crate::model::SyncDaemon::DEFAULT_MTU`] of one that is not there.
     fn mtu(&mut self, dev: &IfName) -> u32;
 
+    /// The connection table, read while it is walked: it may have a million entries, and nothing is kept. They come in
+    /// no order; those that come or go meanwhile may be missed or seen twice. It is the table of the network namespace
+    /// of the calling thread, wherever it is walked.
+    ///
+    /// # Errors
+    /// Kind `Unable`: no IPVS, or a line that is not understood; kind `Io` when the table cannot be read.
+    fn connection_table(&mut self) -> Result<Entries>;
+
+    /// Gives the entries of the connection table to `each` until it breaks.
+    fn connections(&mut self, each: &mut dyn FnMut(Connection) -> ControlFlow<()>) -> Result<()> {
+        for entry in self.connection_table()? {
+            if each(entry?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Services with their servers and counters in the machine's own order, which a snapshot does not keep.
+    ///
+    /// A machine without an order of its own lists by key. Of [`Services::Only`], those that do not exist are absent.
+    fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
+        let seen = self.snapshot(&Want { services: services.clone(), ..Want::default() })?;
+        Ok(seen.listed())
+    }
+
+    /// The version of IPVS (`1.2.1`) and the slots of its connection table, as in [`Capabilities`] and without looking
+    /// for anything else.
+    fn version(&mut self) -> Result<(String, u32)> {
+        let found = self.capabilities()?;
+        Ok((found.version, found.conn_tab_size))
+    }
+
+    /// Sets the counters of a service and its servers to 0; `None` is all services. Live numbers of connections
+    /// stay, and so do the totals of /proc/net/ip_vs_stats when it is one service. From Linux 7.2 on traffic of the last
+    /// two seconds may be counted afterwards.
+    ///
+    /// # Errors
+    /// ESRCH, kind `Refused`: there is no such service.
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()>;
+
     /// What is to be said beside the last answers; nearly always nothing. An address
     /// that could not be announced, an element of our nft table that somebody else wrote.
     fn take_notes(&mut self) -> Vec<String> {
         Vec::new()
     }
 }
+
+/// A connection table that is being read. After an error there is no more.
+pub type Entries = Box<dyn Iterator<Item = Result<Connection>> + Send>;
 
 /// What became of one step.
 #[derive(Clone, Debug)]

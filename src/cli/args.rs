@@ -166,6 +166,9 @@ pub enum Verb {
         /// An expression or statements
         code: String,
     },
+    /// Speak ipvsadm: its options, its output, its exit codes
+    #[command(after_help = "Example:\n  lvsh ipvsadm -Ln")]
+    Ipvsadm(super::ipvsadm::Words),
     /// Check a policy and say what the kernel would do with it that one may not expect
     #[command(after_help = "Example:\n  lvsh lint web")]
     Lint {
@@ -187,6 +190,7 @@ impl Verb {
             Verb::List { .. } => "list",
             Verb::Run { .. } => "run",
             Verb::Eval { .. } => "eval",
+            Verb::Ipvsadm(_) => "ipvsadm",
             Verb::Lint { .. } => "lint",
         }
     }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::store::write_whole;
-use crate::backend::{Backend, Capabilities, Memory, Outcome, Want};
+use crate::backend::{Backend, Capabilities, Entries, Memory, Outcome, Services, Want};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Kernel;
-use crate::model::{IfName, Snapshot, State, SyncDaemon};
+use crate::model::{Connection, IfName, Listed, Observed, ServiceKey, Snapshot, State, SyncDaemon};
 use crate::plan::Step;
 
 /// Which machine.
@@ -71,6 +71,22 @@ impl Backend for Late {
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.with(|kernel| kernel.mtu(dev)).unwrap_or(SyncDaemon::DEFAULT_MTU)
     }
+
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.with(|kernel| kernel.connection_table())?
+    }
+
+    fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
+        self.with(|kernel| kernel.listing(services))?
+    }
+
+    fn version(&mut self) -> Result<(String, u32)> {
+        self.with(|kernel| kernel.version())?
+    }
+
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        self.with(|kernel| kernel.zero(service))?
+    }
 }
 
 fn refused(steps: &[Step], error: Error) -> Vec<Outcome> {
@@ -90,8 +106,7 @@ impl Backend for ReadOnly {
         let what = steps.first().map_or(String::new(), |step| {
             format!("cannot {} {} {}: ", step.verb(), step.kind(), step.subject())
         });
-        let error = Error::new(Kind::Refused, "read_only", format!("{what}this run is read-only"));
-        refused(steps, error.hint("without --read-only it would be sent; -n shows the plan"))
+        refused(steps, read_only(&what).hint("without --read-only it would be sent; -n shows the plan"))
     }
 
     fn capabilities(&mut self) -> Result<Capabilities> {
@@ -101,6 +116,27 @@ impl Backend for ReadOnly {
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.0.mtu(dev)
     }
+
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.0.connection_table()
+    }
+
+    fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
+        self.0.listing(services)
+    }
+
+    fn version(&mut self) -> Result<(String, u32)> {
+        self.0.version()
+    }
+
+    fn zero(&mut self, _service: Option<&ServiceKey>) -> Result<()> {
+        Err(read_only("cannot zero counters: "))
+    }
+}
+
+/// `what`: what was tried, with a colon behind it.
+fn read_only(what: &str) -> Error {
+    Error::new(Kind::Refused, "read_only", format!("{what}this run is read-only"))
 }
 
 /// A machine in a file: the playground. Written whole after every change.
@@ -113,27 +149,36 @@ struct Kept {
 struct File {
     format_version: String,
     state: State,
+    /// Written by hand: nothing counts here.
+    #[serde(default)]
+    observed: Observed,
+    #[serde(default)]
+    connections: Vec<Connection>,
 }
 
 impl Kept {
     fn read(path: &Path) -> Result<Kept> {
-        let state = match std::fs::read(path) {
+        let memory = match std::fs::read(path) {
             Ok(bytes) => {
                 let file: File = serde_json::from_slice(&bytes).map_err(|error| {
                     let message = format!("cannot read machine {}: {error}", path.display());
                     Error::new(Kind::Io, "bad_file", message)
                         .hint("remove the file to start with an empty machine")
                 })?;
-                file.state
+                let File { state, observed, connections, .. } = file;
+                let mut memory = Memory::new(state);
+                (memory.observed, memory.connections) = (observed, connections);
+                memory
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => State::default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Memory::default(),
             Err(error) => return Err(Error::io("read machine", path, &error)),
         };
-        Ok(Kept { memory: Memory::new(state), path: path.to_path_buf() })
+        Ok(Kept { memory, path: path.to_path_buf() })
     }
 
     fn write(&self) -> Result<()> {
-        let file = File { format_version: "1.0".to_string(), state: self.memory.state.clone() };
+        let Memory { state, observed, connections, .. } = self.memory.clone();
+        let file = File { format_version: "1.0".to_string(), state, observed, connections };
         let text = serde_json::to_string_pretty(&file)
             .map_err(|error| Error::new(Kind::Io, "bad_file", format!("cannot write machine: {error}")))?;
         write_whole(&self.path, text.as_bytes())
@@ -162,5 +207,14 @@ impl Backend for Kept {
 
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.memory.mtu(dev)
+    }
+
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.memory.connection_table()
+    }
+
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        self.memory.zero(service)?;
+        self.write()
     }
 }

@@ -7,6 +7,7 @@ mod done;
 mod find;
 mod handover;
 mod heap;
+pub mod ipvsadm;
 mod journal;
 mod lock;
 mod look;
@@ -46,7 +47,7 @@ pub fn main() -> ExitCode {
 fn whole() -> ExitCode {
     let start = Instant::now();
     heap::prepare();
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(ipvsadm::arguments(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error, start),
     };
@@ -60,6 +61,9 @@ fn whole() -> ExitCode {
         Err(error) => return fail(None, &look, error),
     };
     look.style = context.error_style();
+    if let Verb::Ipvsadm(words) = verb {
+        return ipvsadm::run(&context, words, &look);
+    }
     let end = dispatch(&context, verb);
     context.say_notes();
     match end {
@@ -84,6 +88,8 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
+        // It has exit codes of its own.
+        Verb::Ipvsadm(_) => Ok(Done::default()),
     }
 }
 

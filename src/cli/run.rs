@@ -65,7 +65,7 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
 }
 
 /// Takes back what a failed script did; the error then says what became of it.
-fn take_back(
+pub fn take_back(
     context: &Context,
     name: &str,
     session: &mut Session,
@@ -146,7 +146,7 @@ fn told(context: &Context, session: &Session, answer: Answer) -> Done {
 }
 
 /// A script that was killed is taken back before it runs again: as far as what it made still stands.
-fn recover(context: &Context, name: &str, session: &mut Session) -> Result<()> {
+pub fn recover(context: &Context, name: &str, session: &mut Session) -> Result<()> {
     let Some(store) = &context.store else { return Ok(()) };
     let file = store.journal_file(name);
     if let Some(warning) = journal::put_aside(&file)? {

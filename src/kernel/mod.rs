@@ -5,11 +5,13 @@
 //!          ├ nft       marks                                  nf_tables, one atomic batch
 //!          ├ route     addresses, announced                   rtnetlink
 //!          ├ sysctl    /proc/sys
+//!          ├ conns     connection table                       /proc/net
 //!          └ netns     which namespace all of this is in
 //! ```
 
 pub mod announce;
 mod capable;
+mod conns;
 pub mod ipvs;
 pub mod netns;
 pub mod nft;
@@ -19,9 +21,9 @@ pub mod sysctl;
 
 use std::sync::Arc;
 
-use crate::backend::{Backend, Capabilities, Outcome, Services, Want};
+use crate::backend::{Backend, Capabilities, Entries, Outcome, Services, Want};
 use crate::error::Result;
-use crate::model::{IfName, Snapshot, SyncDaemon};
+use crate::model::{IfName, Listed, ServiceKey, Snapshot, SyncDaemon};
 use crate::plan::Step;
 
 use ipvs::Ipvs;
@@ -146,6 +148,24 @@ impl Backend for Kernel {
 
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.ipvs().map_or(SyncDaemon::DEFAULT_MTU, |ipvs| ipvs.mtu(dev))
+    }
+
+    fn connection_table(&mut self) -> Result<Entries> {
+        // The file is there once the module is.
+        self.ipvs()?;
+        Ok(Box::new(conns::Table::open()?))
+    }
+
+    fn listing(&mut self, services: &Services) -> Result<Vec<Listed>> {
+        self.ipvs()?.listing(services)
+    }
+
+    fn version(&mut self) -> Result<(String, u32)> {
+        self.ipvs()?.info()
+    }
+
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        self.ipvs()?.zero(service)
     }
 
     fn take_notes(&mut self) -> Vec<String> {

@@ -4,7 +4,10 @@
 //! observation (what the kernel counts) are different types, so that a diff can never trip over a counter.
 
 mod addr;
+mod connection;
 mod host;
+mod listed;
+mod makers;
 mod mark;
 mod persist;
 mod server;
@@ -13,7 +16,10 @@ mod stats;
 mod sync;
 
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
+pub use connection::{Connection, ConnectionState, PeData, Target};
 pub use host::{IfName, SysctlName, Timeouts, Vip, VipKey};
+pub use listed::Listed;
+pub use makers::{ConnectionFilter, Makers};
 pub use mark::{Fwmark, Hook, MarkKind, MarkSelector, PortRange};
 pub use persist::{MAX_PERSIST_SECONDS, Netmask, PeName, Persistence};
 pub use server::{Forwarding, Server, ServerKey, Tunnel, TunnelKind, Weight};
@@ -71,7 +77,8 @@ pub struct State {
 }
 
 /// What the kernel counted, beside the configuration it belongs to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Observed {
     #[serde(with = "pairs")]
     pub services: BTreeMap<ServiceKey, Stats>,

@@ -86,6 +86,8 @@ pub struct Weight(u32);
 
 impl Weight {
     pub const MAX: u32 = i32::MAX as u32;
+    /// The largest that ipvsadm takes.
+    pub const IPVSADM: Weight = Weight(65535);
 
     pub fn new(weight: u32) -> Result<Weight, String> {
         if weight <= Self::MAX {

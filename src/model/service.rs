@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Fwmark, PeName, Persistence, Port, Protocol, show_endpoint};
+use super::{Family, Fwmark, PeName, Persistence, Port, Protocol, parse_endpoint, show_endpoint};
 
 /// What identifies a virtual service in the kernel (`ip_vs_service_find`, net/netfilter/ipvs/ip_vs_ctl.c).
 ///
@@ -43,6 +44,34 @@ impl fmt::Display for ServiceKey {
             }
             ServiceKey::Mark { family: Family::Ipv4, mark } => write!(out, "fwm:{mark}"),
             ServiceKey::Mark { family: Family::Ipv6, mark } => write!(out, "fwm6:{mark}"),
+        }
+    }
+}
+
+/// Reads what [`ServiceKey`] prints; an address without a protocol in front is TCP.
+impl FromStr for ServiceKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ServiceKey, String> {
+        let family = match text.split_once(':') {
+            Some(("fwm", _)) => Some(Family::Ipv4),
+            Some(("fwm6", _)) => Some(Family::Ipv6),
+            _ => None,
+        };
+        if let (Some(family), Some((_, number))) = (family, text.split_once(':')) {
+            let number =
+                number.parse::<u32>().map_err(|_| format!("'{number}' is not a mark, 1..4294967295"))?;
+            return Ok(ServiceKey::Mark { family, mark: Fwmark::new(number)? });
+        }
+        let known =
+            text.split_once(':').and_then(|(word, rest)| Some((word.parse::<Protocol>().ok()?, rest)));
+        let (protocol, endpoint) = known.unwrap_or((Protocol::Tcp, text));
+        let (addr, port) = parse_endpoint(endpoint).map_err(|why| {
+            format!("{why}; a service is written fwm:3, tcp:192.0.2.1:80 or udp:[2001:db8::1]:53")
+        })?;
+        match port {
+            Some(port) => Ok(ServiceKey::Address { protocol, addr, port }),
+            None => Err(format!("'{text}' has no port; write {protocol}:{}", show_endpoint(addr, Port(80)))),
         }
     }
 }
@@ -208,6 +237,35 @@ impl fmt::Display for Service {
         match &self.pe {
             Some(pe) => write!(out, ", pe {pe}"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_round_trip() {
+        for text in
+            ["fwm:3", "fwm6:4294967295", "tcp:192.0.2.1:80", "udp:[2001:db8::1]:53", "proto-99:192.0.2.1:0"]
+        {
+            assert_eq!(text.parse::<ServiceKey>().expect(text).to_string(), text);
+        }
+        assert_eq!("192.0.2.1:80".parse::<ServiceKey>().expect("tcp").to_string(), "tcp:192.0.2.1:80");
+    }
+
+    #[test]
+    fn what_is_no_key_says_how_one_is_written() {
+        for (text, part) in [
+            ("fwm:0", "use 1..4294967295"),
+            ("fwm:web", "'web' is not a mark"),
+            ("tcp:192.0.2.1", "write tcp:192.0.2.1:80"),
+            ("tpc:192.0.2.1:80", "fwm:3"),
+            ("www.example.org:80", "names are not looked up"),
+        ] {
+            let error = text.parse::<ServiceKey>().expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
         }
     }
 }

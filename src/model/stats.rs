@@ -1,12 +1,13 @@
 //! What the kernel counts. Never compared by a plan.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Totals since the service or server was added (or zeroed), and the kernel's own per-second estimates.
 ///
 /// Bytes, never bits, although the kernel's names end in BPS (`IPVS_STATS_ATTR_*`, linux/ip_vs.h). Rates are
 /// smoothed over about 8 s by a timer of 2 s.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Stats {
     pub conns: u64,
     pub in_packets: u64,
@@ -21,7 +22,8 @@ pub struct Stats {
 }
 
 /// The live numbers of one server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ServerLive {
     /// Established connections.
     pub active: u32,

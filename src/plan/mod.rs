@@ -21,7 +21,7 @@ pub use journal::{Journal, NoJournal};
 pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_plan};
 pub use order::{rank, sort};
 pub use owned::Owned;
-pub use refusal::refusal;
+pub use refusal::{no_service, refusal};
 pub use rules::{World, advance, check_mark};
 pub use session::{Declared, Mode, Savepoint, Session};
 pub use step::{Step, Thing};

@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::error::{Error, Kind, did_you_mean, errno_name};
-use crate::model::{Scheduler, Service, SysctlName};
+use crate::model::{Scheduler, Service, ServiceKey, SysctlName};
 
 /// The error for a step that the kernel answered with `errno`.
 ///
@@ -22,6 +22,15 @@ pub fn refusal(step: &Step, errno: i32) -> Error {
     error.op = op;
     error.errno = Some(errno);
     error.hint = hint;
+    error
+}
+
+/// What was asked of a service that is not there, beside steps: zeroing its counters.
+pub fn no_service(op: &str, key: &ServiceKey) -> Error {
+    let message = format!("cannot {op} service {key}: it does not exist (ESRCH)");
+    let mut error = Error::new(Kind::Refused, "ESRCH", message).about(key.to_string());
+    error.op = format!("{op} service");
+    error.errno = Some(libc::ESRCH);
     error
 }
 

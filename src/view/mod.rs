@@ -4,7 +4,7 @@
 
 mod error;
 mod fields;
-mod ipvsadm;
+pub mod ipvsadm;
 mod json;
 mod lines;
 mod lua;

@@ -1,5 +1,6 @@
 //! The contract of a backend on `Memory`; `tests/kernel/conformance.rs` runs the same table on the kernel.
 
+mod reading;
 mod table;
 
 use std::collections::BTreeSet;
@@ -43,4 +44,9 @@ fn inverses_restore() {
         memory.apply(&row.step.inverse());
         if memory.state == before { Ok(()) } else { Err(format!("inverse left {:?}", memory.state)) }
     });
+}
+
+#[test]
+fn memory_answers_what_is_read() {
+    reading::check(&mut machine());
 }

@@ -1,7 +1,8 @@
 //! The contract of a backend, on the kernel: the same table as on the one in memory.
 
+#[path = "../conformance/reading.rs"]
+mod reading;
 #[path = "../conformance/table.rs"]
-#[allow(dead_code, reason = "the notation for other tests is not used here")]
 mod table;
 
 use std::process::Command;
@@ -25,6 +26,7 @@ fn the_kernel_answers_as_the_table_says() {
         }
         let mut kernel = Kernel::open().expect("a kernel with IPVS");
         table::check_all(|row| on_a_clean_machine(row, &mut kernel));
+        reading::check(&mut kernel);
     });
 }
 

@@ -1,8 +1,8 @@
 //! All or nothing, with a backend that fails where the test says.
 
-use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
+use lvsh::backend::{Backend, Capabilities, Entries, Memory, Outcome, Want};
 use lvsh::error::{Error, Kind, Result};
-use lvsh::model::{IfName, Snapshot};
+use lvsh::model::{IfName, ServiceKey, Snapshot};
 use lvsh::plan::{Journal, NoJournal, Plan, Step, execute, refusal};
 
 use crate::{state, table};
@@ -58,6 +58,14 @@ impl Backend for Faulty {
 
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.memory.mtu(dev)
+    }
+
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.memory.connection_table()
+    }
+
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        self.memory.zero(service)
     }
 }
 

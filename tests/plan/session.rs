@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use lvsh::backend::{Backend, Capabilities, Memory, Outcome, Want};
+use lvsh::backend::{Backend, Capabilities, Entries, Memory, Outcome, Want};
 use lvsh::error::{Kind, Result};
-use lvsh::model::{IfName, Snapshot, State};
+use lvsh::model::{IfName, ServiceKey, Snapshot, State};
 use lvsh::plan::{Action, Declared, Mode, NoJournal, Owned, Session, Step};
 
 use crate::{lines, state, table};
@@ -25,6 +25,12 @@ impl Backend for Shared {
     }
     fn mtu(&mut self, dev: &IfName) -> u32 {
         self.0.lock().unwrap().mtu(dev)
+    }
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.0.lock().unwrap().connection_table()
+    }
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        self.0.lock().unwrap().zero(service)
     }
 }
 

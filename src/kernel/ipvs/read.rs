@@ -24,14 +24,17 @@ use super::socket::{lost, refused};
 use crate::backend::Services;
 use crate::error::Result;
 use crate::model::{
-    IfName, Observed, Server, ServerKey, ServerLive, Service, ServiceEntry, ServiceKey, Stats, SyncDaemon,
-    SyncRole, Timeouts,
+    IfName, Listed, Observed, Server, ServerKey, ServerLive, Service, ServiceEntry, ServiceKey, Stats,
+    SyncDaemon, SyncRole, Timeouts,
 };
 
 const TRIES: usize = 3;
 
-type ListedService = (ServiceKey, (Service, Stats));
-type ListedServer = (ServerKey, (Server, ServerLive));
+/// With its place in the kernel's list.
+type ListedService = (ServiceKey, (Service, Stats, usize));
+type ListedServer = (ServerKey, (Server, ServerLive, usize));
+/// A service with its servers.
+type Whole = (ListedService, Vec<ListedServer>);
 
 /// A sorted list without repetitions.
 struct Listing<T> {
@@ -46,45 +49,63 @@ impl Ipvs {
     /// The services that are asked for, with their servers and counters. Of [`Services::Only`], those that do not
     /// exist are absent.
     pub fn services(&mut self, want: &Services) -> Result<(BTreeMap<ServiceKey, ServiceEntry>, Observed)> {
+        let whole = self.read(want)?;
+        let mut entries = Vec::with_capacity(whole.len());
+        let mut service_stats = Vec::with_capacity(whole.len());
+        let mut server_lives = Vec::new();
+        for ((key, (service, stats, _)), listed) in whole {
+            let mut servers = Vec::with_capacity(listed.len());
+            for (id, (server, live, _)) in listed {
+                servers.push((id, server));
+                server_lives.push(((key, id), live));
+            }
+            service_stats.push((key, stats));
+            entries.push((key, ServiceEntry { service, servers: BTreeMap::from_iter(servers) }));
+        }
+        // All lists are sorted by key, so the maps are built in one pass.
+        let observed = Observed {
+            services: BTreeMap::from_iter(service_stats),
+            servers: BTreeMap::from_iter(server_lives),
+        };
+        Ok((BTreeMap::from_iter(entries), observed))
+    }
+
+    /// The same in the kernel's order: services as they lie in its table, servers the newest first.
+    pub fn listing(&mut self, want: &Services) -> Result<Vec<Listed>> {
+        let mut whole = self.read(want)?;
+        whole.sort_by_key(|((_, (_, _, place)), _)| *place);
+        let listed = |((key, (service, stats, _)), mut servers): Whole| {
+            servers.sort_by_key(|(_, (_, _, place))| *place);
+            let servers = servers.into_iter().map(|(id, (server, live, _))| (id, server, live)).collect();
+            Listed { key, service, stats, servers }
+        };
+        Ok(whole.into_iter().map(listed).collect())
+    }
+
+    fn read(&mut self, want: &Services) -> Result<Vec<Whole>> {
         if *want == Services::None {
-            return Ok(Default::default());
+            return Ok(Vec::new());
         }
         let mut tries = 1;
         loop {
             let (before, whole) = self.list_services(want, tries > 1)?;
             let mut steady = whole;
-            let mut entries = Vec::with_capacity(before.len());
-            let mut service_stats = Vec::with_capacity(before.len());
-            let mut server_lives = Vec::new();
-            for (key, (service, stats)) in before {
-                let listing = self.list_servers(&key)?;
+            let mut found = Vec::with_capacity(before.len());
+            for service in before {
+                let listing = self.list_servers(&service.0)?;
                 steady &= listing.steady;
-                let mut servers = Vec::with_capacity(listing.entries.len());
-                for (id, (server, live)) in listing.entries {
-                    servers.push((id, server));
-                    server_lives.push(((key, id), live));
-                }
-                service_stats.push((key, stats));
-                entries.push((key, ServiceEntry { service, servers: BTreeMap::from_iter(servers) }));
+                found.push((service, listing.entries));
             }
             let (after, whole) = self.list_services(want, tries > 1)?;
-            steady &= whole
-                && after
-                    .iter()
-                    .map(|(key, (service, _))| (key, service))
-                    .eq(entries.iter().map(|(key, entry)| (key, &entry.service)));
+            let same = |(a, (b, _)): (&ListedService, &Whole)| a.0 == b.0 && a.1.0 == b.1.0;
+            steady &= whole && after.len() == found.len() && after.iter().zip(&found).all(same);
             if steady || tries == TRIES {
                 if !steady {
                     self.notes.push(format!(
                         "services changed during each of {TRIES} readings; the last one may mix before and after"
                     ));
                 }
-                // All lists are sorted by key, so the maps are built in one pass.
-                let observed = Observed {
-                    services: BTreeMap::from_iter(service_stats),
-                    servers: BTreeMap::from_iter(server_lives),
-                };
-                return Ok((BTreeMap::from_iter(entries), observed));
+                return Ok(found);
             }
             tries += 1;
         }
@@ -178,7 +199,7 @@ impl Ipvs {
     fn dump_services(&mut self) -> Result<Listing<ListedService>> {
         let mut entries = Vec::new();
         let end = self.socket.dump("services", Request::GetService(None), |message| {
-            entries.push(service_of(message)?);
+            entries.push(service_of(message, entries.len())?);
             Ok(())
         })?;
         Ok(settle(entries, end))
@@ -190,7 +211,7 @@ impl Ipvs {
         let mut entries = Vec::with_capacity(requests.len());
         for window in requests.chunks(self.socket.window()) {
             let verdicts = self.socket.exchange(window, |_, message| {
-                entries.push(service_of(message)?);
+                entries.push(service_of(message, entries.len())?);
                 Ok(())
             });
             let verdicts = verdicts.map_err(|errno| refused("read", "services", errno as i32, None))?;
@@ -214,7 +235,7 @@ impl Ipvs {
             let end = self.socket.dump("servers", Request::GetDest(service), |message| {
                 expect(message, Command::NewDest)?;
                 let (key, server, live) = convert::read_server(message.dest()?, service.family())?;
-                entries.push((key, (server, live)));
+                entries.push((key, (server, live, entries.len())));
                 Ok(())
             })?;
             let listing = settle(entries, end);
@@ -232,10 +253,10 @@ impl Ipvs {
     }
 }
 
-fn service_of(message: &Message<'_>) -> Result<ListedService, Malformed> {
+fn service_of(message: &Message<'_>, place: usize) -> Result<ListedService, Malformed> {
     expect(message, Command::NewService)?;
     let (key, service, stats) = convert::read_service(message.service()?)?;
-    Ok((key, (service, stats)))
+    Ok((key, (service, stats, place)))
 }
 
 fn expect(message: &Message<'_>, command: Command) -> Result<(), Malformed> {

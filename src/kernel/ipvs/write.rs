@@ -9,7 +9,7 @@ use super::socket::lost;
 use crate::backend::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::model::ServiceKey;
-use crate::plan::{Step, refusal};
+use crate::plan::{Step, no_service, refusal};
 
 impl Ipvs {
     /// Makes the changes in the order given, in datagrams of many: one outcome per step. After a datagram with a
@@ -84,7 +84,11 @@ impl Ipvs {
     /// Zeroes the counters of one service and its servers, or all.
     pub fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
         let subject = service.map_or_else(|| "all services".to_string(), |key| format!("service {key}"));
-        self.socket.ask("zero", &subject, Request::Zero(service), |_| Ok(()))
+        let asked = self.socket.ask("zero", &subject, Request::Zero(service), |_| Ok(()));
+        asked.map_err(|error| match (service, error.errno) {
+            (Some(key), Some(libc::ESRCH)) => no_service("zero", key),
+            _ => error,
+        })
     }
 
     /// Deletes all services of the namespace. Connection entries stay until they time out.

@@ -1,7 +1,7 @@
 //! Steps as arguments of ipvsadm(8), complete enough to be run.
 
 use crate::model::{
-    Family, Flags, Forwarding, Port, Protocol, Server, ServerKey, Service, ServiceKey, SyncDaemon, Tunnel,
+    Family, Forwarding, Port, Protocol, Server, ServerKey, Service, ServiceKey, SyncDaemon, Tunnel,
     TunnelKind, show_endpoint,
 };
 use crate::plan::Step;
@@ -52,7 +52,7 @@ fn service_name(key: &ServiceKey) -> Option<String> {
     })
 }
 
-/// `-s sh -p 600 -M 255.255.255.0 -b sh-fallback --pe sip -o`
+/// `-s sh -p 600 -M 255.255.255.0 --pe sip -o -b sh-fallback`, in the order of `ipvsadm -S`.
 pub fn ipvsadm_service(service: &Service) -> String {
     let mut words = vec![format!("-s {}", service.scheduler)];
     if let Some(hold) = &service.persistence {
@@ -61,22 +61,22 @@ pub fn ipvsadm_service(service: &Service) -> String {
             words.push(format!("-M {}", hold.netmask));
         }
     }
-    let flags = service.flags.without(Flags::ONE_PACKET).words(&service.scheduler);
-    if !flags.is_empty() {
-        words.push(format!("-b {}", flags.join(",")));
-    }
     if let Some(pe) = &service.pe {
         words.push(format!("--pe {pe}"));
     }
     if service.one_packet() {
         words.push("-o".to_string());
     }
+    let flags = service.flags.words(&service.scheduler);
+    if !flags.is_empty() {
+        words.push(format!("-b {}", flags.join(",")));
+    }
     words.join(" ")
 }
 
 /// Without a port ipvsadm takes the service's, so the port is left out only where that is 0 as well. An IPv6
-/// address always has brackets and a port: its last part would be read as a port, and ipvsadm takes no brackets
-/// without one.
+/// address has its port always: in brackets ipvsadm does not take it without, and without them its last part could be
+/// read as one.
 fn server_name(service: &ServiceKey, key: &ServerKey) -> String {
     match (service.port(), key.port, key.addr) {
         (None | Some(Port(0)), Port(0), std::net::IpAddr::V4(addr)) => addr.to_string(),
@@ -109,7 +109,7 @@ fn server_words(server: &Server) -> Option<String> {
     Some(words.join(" "))
 }
 
-fn daemon_words(daemon: &SyncDaemon) -> String {
+pub(super) fn daemon_words(daemon: &SyncDaemon) -> String {
     let mut words = vec![format!("--mcast-interface {} --syncid {}", daemon.dev, daemon.id)];
     if daemon.maxlen != 0 {
         words.push(format!("--sync-maxlen {}", daemon.maxlen));
