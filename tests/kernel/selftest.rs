@@ -1,5 +1,6 @@
 //! The kernel's own end-to-end scenarios of IPVS (tools/testing/selftests/net/netfilter/ipvs.sh): data through direct
-//! routing, NAT and a tunnel arrives as it was sent. Each is run by the tool that the kernel's test uses, and by lvsh.
+//! routing, NAT and a tunnel arrives as it was sent. Each is run by the tool that the kernel's test uses, by lvsh in its
+//! place, and by a policy.
 
 use super::site::{lvsh, write};
 use super::support::{Host, Net, Topology, eventually};
@@ -20,6 +21,8 @@ enum Method {
 #[derive(Clone, Copy)]
 enum Driver {
     Ipvsadm,
+    /// `lvsh ipvsadm`, with the same arguments.
+    InItsPlace,
     Policy,
 }
 
@@ -58,10 +61,11 @@ fn drive(director: &Host, driver: Driver, method: Method) {
         Method::Tunnel => ("-i", "tun"),
     };
     let service = format!("{VIP}:{PORT}");
+    let commands = [format!("-A -t {service} -s rr"), format!("-a {letter} -t {service} -r {SERVER}:{PORT}")];
     match driver {
-        Driver::Ipvsadm => {
-            director.run(&format!("ipvsadm -A -t {service} -s rr"));
-            director.run(&format!("ipvsadm -a {letter} -t {service} -r {SERVER}:{PORT}"));
+        Driver::Ipvsadm => commands.iter().for_each(|words| drop(director.run(&format!("ipvsadm {words}")))),
+        Driver::InItsPlace => {
+            commands.iter().for_each(|words| drop(lvsh(director, &format!("ipvsadm {words}"))))
         }
         Driver::Policy => {
             let policy = format!(
@@ -78,9 +82,10 @@ fn transfer(net: &Net) {
     let (client, server) = (net.host("ns0"), net.host("ns2"));
     let data = std::fs::read("/proc/self/exe").expect("this program");
     std::fs::write("/run/sent", &data[..256 * 1024]).expect("a file");
-    let listening =
-        server.cmd(&format!("bash -c 'timeout 15 busybox nc -l -p {PORT} > /run/received < /dev/null'"));
-    let mut listener = listening.spawn();
+    // Netcat ends its half of the connection with its standard input: a FIFO that it holds itself never ends.
+    let listen =
+        format!("mkfifo /run/hold; timeout 15 busybox nc -l -p {PORT} > /run/received 0<> /run/hold");
+    let mut listener = server.cmd(&format!("bash -c '{listen}'")).spawn();
     let open = || server.run("ss -Hltn").contains(&format!(":{PORT}")).then_some(());
     eventually(Duration::from_secs(10), "netcat listens", open);
     client.run(&format!("bash -c 'timeout 15 busybox nc {VIP} {PORT} < /run/sent'"));
@@ -107,9 +112,33 @@ fn direct_routing_by_ipvsadm() {
 }
 
 #[test]
+fn direct_routing_by_lvsh_ipvsadm() {
+    needs!(ipvs);
+    scenario(Driver::InItsPlace, Method::Direct);
+}
+
+#[test]
+fn direct_routing_by_a_policy() {
+    needs!(ipvs);
+    scenario(Driver::Policy, Method::Direct);
+}
+
+#[test]
 fn nat_by_ipvsadm() {
     needs!(ipvs);
     scenario(Driver::Ipvsadm, Method::Nat);
+}
+
+#[test]
+fn nat_by_lvsh_ipvsadm() {
+    needs!(ipvs);
+    scenario(Driver::InItsPlace, Method::Nat);
+}
+
+#[test]
+fn nat_by_a_policy() {
+    needs!(ipvs);
+    scenario(Driver::Policy, Method::Nat);
 }
 
 #[test]
@@ -119,19 +148,13 @@ fn tunnel_by_ipvsadm() {
 }
 
 #[test]
-fn direct_routing_by_lvsh() {
+fn tunnel_by_lvsh_ipvsadm() {
     needs!(ipvs);
-    scenario(Driver::Policy, Method::Direct);
+    scenario(Driver::InItsPlace, Method::Tunnel);
 }
 
 #[test]
-fn nat_by_lvsh() {
-    needs!(ipvs);
-    scenario(Driver::Policy, Method::Nat);
-}
-
-#[test]
-fn tunnel_by_lvsh() {
+fn tunnel_by_a_policy() {
     needs!(ipvs);
     scenario(Driver::Policy, Method::Tunnel);
 }
