@@ -72,7 +72,7 @@ fn zeroing_a_service_leaves_the_totals_of_the_machine() {
     counted(director, 3);
     // On newer kernels what is not yet estimated is added after the zeroing: wait until nothing is left.
     std::thread::sleep(Duration::from_secs(3));
-    director.run(&format!("ipvsadm -Z -t {VIP}:80"));
+    lvsh(director, &format!("ipvsadm -Z -t {VIP}:80"));
     counted(director, 0);
     let totals = director.namespace.inside(|| std::fs::read_to_string("/proc/thread-self/net/ip_vs_stats"));
     let totals = totals.expect("totals");

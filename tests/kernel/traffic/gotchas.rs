@@ -199,3 +199,42 @@ fn init(from: u16, to: u16) -> Vec<u8> {
     packet.extend([0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1]);
     packet
 }
+
+/// The table in `tests/README.md` is true: it has every trap, and each of its tests exists.
+#[test]
+fn every_trap_has_its_tests() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("tests/README.md")).expect("tests/README.md");
+    let mut sources = String::new();
+    let mut folders = vec![root.join("tests"), root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path if path
+                    .extension()
+                    .is_some_and(|found| found == "rs" || found == "txt" || found == "lua") =>
+                {
+                    sources += &std::fs::read_to_string(&path).expect("a source");
+                    sources += &format!("\nfile {}\n", path.file_stem().expect("a name").to_string_lossy());
+                }
+                _ => {}
+            }
+        }
+    }
+    let row = |line: &str| -> Option<(u32, String)> {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        Some((cells.next()?.trim().parse().ok()?, cells.nth(1)?.trim_end_matches(" |").to_owned()))
+    };
+    let rows: Vec<_> = readme.lines().filter_map(row).collect();
+    assert_eq!(rows.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=32).collect::<Vec<_>>());
+    for (number, tests) in rows {
+        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "trap {number} has no test");
+        for name in names {
+            let last = name.rsplit("::").next().unwrap_or(name);
+            let found = [format!("fn {last}("), format!("\n{last} "), format!("file {last}\n")];
+            assert!(found.iter().any(|text| sources.contains(text)), "trap {number}: there is no {name}");
+        }
+    }
+}

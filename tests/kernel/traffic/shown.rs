@@ -174,7 +174,8 @@ fn written_down(spelling: &str, make: impl Fn(&Host, &str)) {
         }
         // ip(8) cannot say whose an address is, so that `vips` has it only where lvsh added it.
         let addresses = host.run("ip -brief addr show eth0");
-        let addresses: Vec<_> = addresses.split_whitespace().filter(|word| word.contains('/')).collect();
+        let said = |word: &&str| word.contains('/') && !word.starts_with("fe80:");
+        let addresses: Vec<_> = addresses.split_whitespace().filter(said).collect();
         let all = [&all["services"], &all["marks"], &all["syncs"], &all["timeouts"], &json!(addresses)];
         all.map(Value::clone)
     };
