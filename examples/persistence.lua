@@ -1,7 +1,7 @@
 -- The three kinds of persistence. They differ only in what names the service.
 --
 -- What it teaches: how long a client sticks to its server, and for what: one port (PPC), all ports with one mark
--- (PFWMC), or everything (PCC).
+-- (PFWMC), or everything (PCC); and who is one client: an address, or a whole network.
 --
 --     lvsh plan  ./persistence.lua
 --     lvsh start ./persistence.lua
@@ -26,10 +26,22 @@ return lvs.policy {
     { fwmark = 3, scheduler = "wlc", persistent = "10m", servers = rs },
 
     -- PCC: one client, every port of the address. Port 0 means "all ports" and needs persistence.
+    -- With a mask a network is one client: those behind a farm of proxies come from several addresses.
     --                                                    ipvsadm -A -t 192.168.1.101:0 -s wlc -p 600 -M 255.255.255.0
     {
       tcp = "192.168.1.101:0", scheduler = "wlc", servers = rs,
       persistent = { timeout = "10m", netmask = "255.255.255.0" },   -- a /24 sticks together
+    },
+
+    -- In IPv6 the mask is a prefix length. A host changes its address within its /64 every day.
+    --                                                    ipvsadm -A -t [fd00::99]:80 -s wlc -p 600 -M 64
+    {
+      tcp = "[fd00::99]:80", scheduler = "wlc",
+      persistent = { timeout = "10m", netmask = 64 },
+      servers = {
+        { addr = "fd00::107", method = "dr", weight = 1 },
+        { addr = "fd00::109", method = "dr", weight = 1 },
+      },
     },
   },
 }

@@ -41,6 +41,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
             up: None,
             mine: &State::default(),
             live: &Default::default(),
+            timeouts: None,
             drift: &[],
         };
         let done = Done::text(status_text(&view, context.style()));
@@ -63,7 +64,9 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     let words = drift(Some(saved), &seen.state);
     let lines: Vec<String> = changed.iter().map(|step| format!("{}  by others", step_text(step))).collect();
     let up = clock::since_boot().saturating_sub(Duration::from_secs_f64(saved.started.max(0.0)));
-    let view = StatusView { name: &name, up: Some(up), mine: &mine, live: &seen.observed, drift: &lines };
+    let timeouts = owned.timeouts.map(|_| mine.timeouts);
+    let view =
+        StatusView { name: &name, up: Some(up), mine: &mine, live: &seen.observed, timeouts, drift: &lines };
     let state = if words.is_empty() { "ok" } else { "drifted" };
     let done = Done::text(status_text(&view, context.style()))
         .with("policy", name.clone())

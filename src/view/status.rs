@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Style;
 use super::marks::group;
-use super::table::table;
-use crate::model::{Observed, ServiceKey, State};
+use super::table::{apart_from_weight, table};
+use crate::model::{Observed, ServiceKey, State, Timeouts};
 
 /// What is shown of a policy.
 pub struct StatusView<'a> {
@@ -15,6 +15,8 @@ pub struct StatusView<'a> {
     /// What it owns, as the machine has it now.
     pub mine: &'a State,
     pub live: &'a Observed,
+    /// The machine's timeouts, when they are among what it owns.
+    pub timeouts: Option<Timeouts>,
     /// What is not as it left it, one line each.
     pub drift: &'a [String],
 }
@@ -34,7 +36,7 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
         let rows = entry.servers.iter().map(|(id, server)| {
             let live = view.live.servers.get(&(*key, *id)).copied().unwrap_or_default();
             let counters = [live.active, live.inactive, live.persist].map(|number| number.to_string());
-            let mut row = vec![format!(" {id}"), server.weight.to_string(), server.method.to_string()];
+            let mut row = vec![format!(" {id}"), server.weight.to_string(), apart_from_weight(server)];
             row.extend(counters);
             row
         });
@@ -61,6 +63,9 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     }
     for (role, daemon) in &view.mine.syncs {
         out.push_str(&format!("sync {role}  {daemon}\n"));
+    }
+    if let Some(timeouts) = view.timeouts {
+        out.push_str(&format!("timeouts  {timeouts}\n"));
     }
     for (name, value) in &view.mine.sysctls {
         out.push_str(&format!("sysctl {name}  {value}\n"));

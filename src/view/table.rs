@@ -3,6 +3,8 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
 
+use crate::model::Server;
+
 /// Terminals with fewer columns get shorter headings, and some columns less.
 pub(super) const NARROW: u16 = 100;
 
@@ -44,4 +46,9 @@ pub(super) fn table(
 /// `1 server`, `2 servers`
 pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// `tun upper 100 lower 50 gue port 6080`: all of a server but the weight, which has a column of its own.
+pub(super) fn apart_from_weight(server: &Server) -> String {
+    server.to_string().replacen(&format!(" weight {}", server.weight), "", 1)
 }

@@ -12,6 +12,8 @@ mod ipvs;
 mod lab;
 mod reading;
 mod moving;
+mod selftest;
 mod site;
+mod traffic;
 mod trouble;
 mod web;

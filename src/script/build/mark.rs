@@ -1,5 +1,7 @@
 //! Firewall marks: one table of the user is several selectors.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 
 use super::super::convert::{Row, Val};
@@ -49,12 +51,13 @@ pub fn marks(row: &Row) -> Checked<Marks> {
         }
     };
     let mut selectors = Vec::with_capacity(protocols.len() * ports.len());
+    let mut seen = BTreeSet::new();
     for protocol in protocols {
         for (at, dport) in ports.iter().enumerate() {
             let iif = iif.clone();
             let selector =
                 MarkSelector { hook, family, daddr, protocol, dport: *dport, saddr, iif }.canonical();
-            if selectors.contains(&selector) {
+            if !seen.insert(selector.clone()) {
                 return Err(Fault::bad(format!("{selector} is named twice")).item(at + 1).under("dports"));
             }
             selectors.push(selector);

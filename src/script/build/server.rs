@@ -87,28 +87,32 @@ fn settings(row: &Row, service: &ServiceKey, key: &ServerKey, server: &mut Serve
             ))
             .under("tunnel"));
         }
-        server.tunnel = tunnel(spec).map_err(|fault| fault.under("tunnel"))?;
+        server.tunnel = tunnel(spec, server.tunnel).map_err(|fault| fault.under("tunnel"))?;
     }
     fits(row, service, key, server)
 }
 
-fn tunnel(spec: &Row) -> Checked<Tunnel> {
+/// The tunnel as it will be: what is not named stays, but for the port, which belongs to gue.
+fn tunnel(spec: &Row, now: Tunnel) -> Checked<Tunnel> {
     let kind = match spec.str("type") {
         Some("gue") => TunnelKind::Gue,
         Some("gre") => TunnelKind::Gre,
-        _ => TunnelKind::Ipip,
+        Some(_) => TunnelKind::Ipip,
+        None => now.kind,
     };
     let flags = match spec.str("checksum") {
         Some("csum") => 1,
         Some("remcsum") => 2,
-        _ => 0,
+        Some(_) => 0,
+        None => now.flags,
     };
-    let port = spec.u16("port");
-    match (kind, port) {
-        (TunnelKind::Gue, None) => {
-            Err(Fault::bad("missing field 'port' in a tunnel: gue needs its UDP port"))
-        }
-        (TunnelKind::Gue, _) | (_, None) => Ok(Tunnel { kind, port: Port(port.unwrap_or(0)), flags }),
+    let kept = Some(now.port).filter(|port| *port != Port(0));
+    match (kind, spec.u16("port").map(Port)) {
+        (TunnelKind::Gue, named) => match named.or(kept) {
+            Some(port) => Ok(Tunnel { kind, port, flags }),
+            None => Err(Fault::bad("missing field 'port' in a tunnel: gue needs its UDP port")),
+        },
+        (_, None) => Ok(Tunnel { kind, port: Port(0), flags }),
         (kind, Some(_)) => {
             Err(Fault::bad(format!("'port' is for type \"gue\"; this tunnel's is \"{kind}\"")).under("port"))
         }

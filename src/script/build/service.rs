@@ -74,18 +74,15 @@ pub fn change_service(row: &Row, key: &ServiceKey, from: &Service) -> Checked<Se
 }
 
 fn settings(row: &Row, key: &ServiceKey, service: &mut Service) -> Checked<()> {
-    let mut scheduler_changed = false;
-    if let Some(name) = row.str("scheduler")
-        && service.scheduler.name() != name
-    {
-        let name = Scheduler::new(name).map_err(|why| Fault::bad(why).under("scheduler"))?;
-        service.scheduler = name;
-        scheduler_changed = true;
+    if let Some(name) = row.str("scheduler") {
+        service.scheduler = Scheduler::new(name).map_err(|why| Fault::bad(why).under("scheduler"))?;
     }
-    flags(row, service, scheduler_changed)?;
+    flags(row, service)?;
     persistence(row, key, service)?;
-    if let Some(name) = row.str("pe") {
-        service.pe = Some(PeName::new(name).map_err(|why| Fault::bad(why).under("pe"))?);
+    match row.str("pe") {
+        None => {}
+        Some("none") => service.pe = None,
+        Some(name) => service.pe = Some(PeName::new(name).map_err(|why| Fault::bad(why).under("pe"))?),
     }
     if service.persistence.is_none() && key.port() == Some(Port(0)) {
         return Err(Fault::bad(format!(
@@ -96,10 +93,10 @@ fn settings(row: &Row, key: &ServiceKey, service: &mut Service) -> Checked<()> {
     Ok(())
 }
 
-fn flags(row: &Row, service: &mut Service, scheduler_changed: bool) -> Checked<()> {
-    let scheduled = Flags::SCHED1.with(Flags::SCHED2).with(Flags::SCHED3);
-    if row.has("flags") || scheduler_changed {
-        // The bits mean something else to another scheduler.
+/// The scheduler's flags are one field: named, they are replaced together; else they stay, whatever the scheduler.
+fn flags(row: &Row, service: &mut Service) -> Checked<()> {
+    if row.has("flags") {
+        let scheduled = Flags::SCHED1.with(Flags::SCHED2).with(Flags::SCHED3);
         service.flags = service.flags.without(scheduled);
     }
     for (at, val) in row.list("flags").iter().enumerate() {
@@ -147,17 +144,18 @@ fn raw_bits(bits: i64) -> Checked<Flags> {
     .hint("persistent, ops, and flags = { \"flag-1\", \"flag-2\", \"flag-3\" }"))
 }
 
+/// Of timeout and mask, what is not named stays as it is.
 fn persistence(row: &Row, key: &ServiceKey, service: &mut Service) -> Checked<()> {
     let family = key.family();
+    let now = service.persistence.unwrap_or(Persistence::seconds(Persistence::DEFAULT_SECONDS, family));
     service.persistence = match row.get("persistent") {
         Val::Nil => return Ok(()),
         Val::Bool(false) => None,
-        Val::Bool(true) => Some(Persistence::seconds(Persistence::DEFAULT_SECONDS, family)),
-        Val::Seconds(timeout) => Some(Persistence::seconds(*timeout as u32, family)),
+        Val::Bool(true) => Some(Persistence { timeout: Persistence::DEFAULT_SECONDS, ..now }),
+        Val::Seconds(timeout) => Some(Persistence { timeout: *timeout as u32, ..now }),
         Val::Row(spec) => {
-            let timeout =
-                spec.seconds("timeout").map_or(Persistence::DEFAULT_SECONDS, |seconds| seconds as u32);
-            let netmask = netmask(spec, family).map_err(|why| {
+            let timeout = spec.seconds("timeout").map_or(now.timeout, |seconds| seconds as u32);
+            let netmask = netmask(spec, family, now.netmask).map_err(|why| {
                 Fault::bad(format!("bad value for 'netmask': {why}")).under("netmask").under("persistent")
             })?;
             Some(Persistence { timeout, netmask })
@@ -167,7 +165,7 @@ fn persistence(row: &Row, key: &ServiceKey, service: &mut Service) -> Checked<()
     Ok(())
 }
 
-fn netmask(spec: &Row, family: Family) -> Result<Netmask, String> {
+fn netmask(spec: &Row, family: Family, now: Netmask) -> Result<Netmask, String> {
     match spec.get("netmask") {
         Val::Int(length) => Netmask::prefix(u8::try_from(*length).unwrap_or(0), family),
         Val::Str(text) => {
@@ -180,6 +178,6 @@ fn netmask(spec: &Row, family: Family) -> Result<Netmask, String> {
                 (Family::Ipv6, _) => Err(format!("\"{text}\" is not a prefix length; write netmask = 64")),
             }
         }
-        _ => Ok(Netmask::host(family)),
+        _ => Ok(now),
     }
 }

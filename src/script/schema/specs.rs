@@ -70,7 +70,7 @@ const PERSISTENT: Field = eg(
     "lvs.set_service({ fwmark = 3 }, { persistent = \"10m\" })",
 );
 const PE: Field = eg(
-    field("pe", Ty::Enum(&["sip"]), "Persistence engine."),
+    or(field("pe", Ty::Enum(&["sip", "none"]), "Persistence engine."), "\"none\""),
     "lvs.add_service { udp = \"192.168.1.99:5060\", scheduler = \"rr\", persistent = 60, pe = \"sip\" }",
 );
 const OPS: Field = eg(

@@ -30,6 +30,22 @@ fn patches_keep_what_they_do_not_name() {
     assert_eq!(value(code), "\"sh\", \"sh-port\", 1200, 3, 9");
 }
 
+/// Within a field as well: the mask beside the timeout, the flags beside the scheduler, the port beside the checksum.
+#[test]
+fn patches_keep_the_rest_of_a_field() {
+    let code = "local web = lvs.add_service { fwmark = 3, scheduler = 'sh', flags = 'sh-fallback', pe = 'sip', \
+                persistent = { timeout = 600, netmask = 24 }, \
+                servers = { { addr = '192.0.2.7', method = 'tun', tunnel = { type = 'gue', port = 6080 } } } } \
+                lvs.set_service(web, { scheduler = 'mh', persistent = 60, pe = 'none' }) \
+                web:set_server('192.0.2.7', { tunnel = { checksum = 'csum' } }) \
+                return web.flags, web.persistent, web.pe, web.servers[1].tunnel";
+    assert_eq!(
+        value(code),
+        "{ \"mh-fallback\" }, { netmask = \"255.255.255.0\", timeout = 60 }, nil, \
+         { checksum = \"csum\", port = 6080, type = \"gue\" }"
+    );
+}
+
 #[test]
 fn transactions_take_back() {
     let code = "lvs.add_service { fwmark = 3 } \

@@ -178,6 +178,7 @@ fn persistence() {
         "bad value for 'persistent': 0.5 s is not a whole number of seconds (1..2678400)"
     );
     assert_eq!(wrong("0"), "bad value for 'persistent': 0 s is not in 1..2678400 seconds");
+    assert_eq!(wrong("'32d'"), "bad value for 'persistent': 2764800 s is not in 1..2678400 seconds");
     assert_eq!(
         wrong("'soon'"),
         "bad value for 'persistent': \"soon\" is not a duration; write seconds, or \"500ms\", \"10m\", \"2h\", \"1d\""

@@ -9,7 +9,7 @@ pub use connections::{ConnectionRows, connection_value};
 use super::Style;
 use super::marks::group;
 use super::table::{count, table};
-use crate::model::{Fou, Observed, ServerLive, ServiceKey, State};
+use crate::model::{Fou, Observed, ServerLive, ServiceKey, State, Timeouts};
 
 /// What is listed.
 pub struct ListView<'a> {
@@ -78,6 +78,9 @@ fn host(view: &ListView<'_>) -> String {
     }
     for (role, daemon) in &view.state.syncs {
         out.push_str(&format!(" sync {role}  {daemon}\n"));
+    }
+    if view.state.timeouts != Timeouts::default() {
+        out.push_str(&format!(" timeouts  {}\n", view.state.timeouts));
     }
     out
 }

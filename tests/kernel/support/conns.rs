@@ -1,4 +1,4 @@
-//! `/proc/net/ip_vs_conn`, parsed.
+//! `/proc/net/ip_vs_conn`, parsed, with what `ip_vs_conn_sync` says of where each came from.
 
 use super::Namespace;
 use std::{
@@ -16,6 +16,8 @@ pub struct Conn {
     pub state: String,
     /// Seconds until it expires.
     pub expires: u64,
+    /// Whether the sync daemon brought it, and this host did not make it itself.
+    pub synced: bool,
     /// Of the persistence engine, when there is one.
     pub engine: Option<String>,
     pub engine_data: Option<String>,
@@ -39,12 +41,26 @@ impl Conn {
 }
 
 pub fn read(namespace: &Namespace) -> Vec<Conn> {
-    let text =
-        namespace.inside(|| fs::read_to_string("/proc/thread-self/net/ip_vs_conn")).expect("ip_vs_conn");
-    text.lines()
-        .skip(1)
-        .map(|line| parse(line).unwrap_or_else(|| panic!("ip_vs_conn: not understood: {line}")))
-        .collect()
+    let list = |name: &str| -> Vec<String> {
+        let path = format!("/proc/thread-self/net/{name}");
+        let text = namespace.inside(|| fs::read_to_string(&path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        text.lines().skip(1).map(str::to_owned).collect()
+    };
+    // The second list has the same entries with their origin, but not what the persistence engine says.
+    let origin = |line: &String| line.contains(" SYNC ").then(|| addresses(line));
+    let synced: Vec<_> = list("ip_vs_conn_sync").iter().filter_map(origin).collect();
+    let mut conns = Vec::new();
+    for line in list("ip_vs_conn") {
+        let mut conn = parse(&line).unwrap_or_else(|| panic!("ip_vs_conn: not understood: {line}"));
+        conn.synced = synced.contains(&addresses(&line));
+        conns.push(conn);
+    }
+    conns
+}
+
+/// Protocol, client, service and server: what both lists begin with.
+fn addresses(line: &str) -> Vec<String> {
+    line.split_whitespace().take(7).map(str::to_owned).collect()
 }
 
 fn parse(line: &str) -> Option<Conn> {
@@ -59,6 +75,7 @@ fn parse(line: &str) -> Option<Conn> {
         server: (address(s)?, port(sp)?),
         state: (*state).to_owned(),
         expires: expires.parse().ok()?,
+        synced: false,
         engine: rest.first().map(|w| (*w).to_owned()),
         engine_data: rest.get(1).map(|w| (*w).to_owned()),
     })

@@ -1,11 +1,12 @@
 //! The services of a real server, in threads of the test: HTTP on 80, HTTPS on 443, a line echo on 7 that keeps its
 //! connections open. All listen on every address, IPv4 and IPv6.
 
-use super::Namespace;
+use super::{Namespace, ftp};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    ops::RangeInclusive,
     os::fd::AsRawFd,
     sync::{
         Arc, Mutex, OnceLock,
@@ -29,11 +30,13 @@ pub struct Server {
     udp: Mutex<Vec<(Arc<AtomicBool>, JoinHandle<()>)>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Service {
     Http,
     Https,
     Echo,
+    /// With the ports of its data connections.
+    Ftp(RangeInclusive<u16>),
 }
 
 impl Server {
@@ -55,15 +58,25 @@ impl Server {
     /// Opens all ports; again after `down`.
     pub fn up(&self) {
         for (port, service) in [(80, Service::Http), (443, Service::Https), (7, Service::Echo)] {
-            let listener = self
-                .namespace
-                .inside(|| TcpListener::bind(("::", port)))
-                .unwrap_or_else(|e| panic!("{} cannot listen on {port}: {e}", self.namespace.name));
-            let listener = Arc::new(listener);
-            let (accepting, behaviour) = (Arc::clone(&listener), Arc::clone(&self.behaviour));
-            let thread = thread::spawn(move || accept(&accepting, service, &behaviour));
-            self.open.lock().expect("lock").push((listener, thread));
+            self.listen(port, service);
         }
+    }
+
+    /// Serves FTP on port 21, in passive mode alone, with data ports of this range.
+    pub fn serve_ftp(&self, passive: RangeInclusive<u16>) {
+        self.listen(21, Service::Ftp(passive));
+    }
+
+    fn listen(&self, port: u16, service: Service) {
+        let listener = self
+            .namespace
+            .inside(|| TcpListener::bind(("::", port)))
+            .unwrap_or_else(|e| panic!("{} cannot listen on {port}: {e}", self.namespace.name));
+        let listener = Arc::new(listener);
+        let (accepting, behaviour) = (Arc::clone(&listener), Arc::clone(&self.behaviour));
+        let namespace = self.namespace.clone();
+        let thread = thread::spawn(move || accept(&accepting, &service, &behaviour, &namespace));
+        self.open.lock().expect("lock").push((listener, thread));
     }
 
     /// Closes all ports: connections are refused. Those that exist stay.
@@ -126,9 +139,9 @@ impl Drop for Server {
     }
 }
 
-fn accept(listener: &TcpListener, service: Service, behaviour: &Arc<Behaviour>) {
+fn accept(listener: &TcpListener, service: &Service, behaviour: &Arc<Behaviour>, here: &Namespace) {
     while let Ok((stream, from)) = listener.accept() {
-        let behaviour = Arc::clone(behaviour);
+        let (behaviour, service, here) = (Arc::clone(behaviour), service.clone(), here.clone());
         thread::spawn(move || {
             let from = SocketAddr::new(from.ip().to_canonical(), from.port());
             // A client that goes away early is its own business.
@@ -136,6 +149,8 @@ fn accept(listener: &TcpListener, service: Service, behaviour: &Arc<Behaviour>) 
                 Service::Http => answer(stream, "http", from, &behaviour).map(drop),
                 Service::Https => answer_tls(stream, from, &behaviour),
                 Service::Echo => echo(stream, &behaviour.name),
+                // It opens sockets of its own.
+                Service::Ftp(passive) => here.inside(|| ftp::session(stream, &behaviour.name, &passive)),
             }
             .ok();
         });
