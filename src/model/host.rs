@@ -47,7 +47,7 @@ impl fmt::Display for VipKey {
 }
 
 /// What is known of an address beside its key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Vip {
     /// `IFA_PROTO` (linux/if_addr.h): who added the address; 0 when nobody said. Ours is [`Vip::OURS`].
     pub proto: u8,
@@ -144,7 +144,7 @@ impl fmt::Display for SysctlName {
 }
 
 /// Timeouts of connection entries, seconds, per network namespace (`ipvsadm --set`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Timeouts {
     pub tcp: u32,
     pub tcp_fin: u32,
