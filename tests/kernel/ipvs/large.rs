@@ -1,4 +1,4 @@
-//! Many at once: 1,000 services with 10 servers each, long server lists, and readers while others write.
+//! Many at once: 250 services with 10 servers each, long server lists, and readers while others write.
 
 use super::*;
 use crate::support::Cmd;
@@ -33,7 +33,7 @@ fn rules(services: &BTreeMap<ServiceKey, ServiceEntry>) -> String {
 fn thousands_of_changes_and_a_reading() {
     needs!(ipvs);
     let mut ipvs = open();
-    let wanted = many(1000, 10);
+    let wanted = many(250, 10);
     apply(&mut ipvs, &adding(&wanted));
     assert_eq!(all(&mut ipvs), wanted);
 
