@@ -19,7 +19,7 @@ pub use value::{BePort, Count, FlagBits, Nested, UnionAddr, Value};
 
 use std::marker::PhantomData;
 
-use netlink_packet_core::{NLA_ALIGNTO, NLA_F_NESTED, NLA_HEADER_SIZE, NLA_TYPE_MASK, Nla, NlaBuffer};
+use netlink_packet_core::{NLA_ALIGNTO, NLA_F_NESTED, NLA_HEADER_SIZE, Nla, NlaBuffer};
 
 /// What is wrong with bytes that should be attributes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +43,7 @@ impl From<Malformed> for netlink_packet_core::DecodeError {
 
 /// One set of attributes (`IPVS_SVC_ATTR_*`, …).
 pub trait Attribute<'a>: Nla + Sized {
-    /// From the type (flags masked off) and the value of one attribute.
+    /// From the type, its flags included, and the value of one attribute.
     fn read(kind: u16, value: &'a [u8]) -> Result<Self, Malformed>;
 }
 
@@ -87,7 +87,7 @@ macro_rules! attributes {
         impl<$life> $crate::kernel::ipvs::attr::Attribute<$life> for $set $(<$own>)? {
             #[inline]
             fn read(kind: u16, bytes: &$life [u8]) -> Result<Self, $crate::kernel::ipvs::attr::Malformed> {
-                match kind {
+                match kind & netlink_packet_core::NLA_TYPE_MASK {
                     $($constant => match <$value as $crate::kernel::ipvs::attr::Value>::get(bytes) {
                         Some(value) => Ok(Self::$variant(value)),
                         None => Err($crate::kernel::ipvs::attr::Malformed::Length {
@@ -151,7 +151,7 @@ impl<'a, A: Attribute<'a>> Iterator for Attributes<'a, A> {
         };
         // The last attribute may come without its padding.
         self.rest = rest.get(length.next_multiple_of(NLA_ALIGNTO)..).unwrap_or_default();
-        Some(A::read(u16::from_ne_bytes([c, d]) & NLA_TYPE_MASK, value))
+        Some(A::read(u16::from_ne_bytes([c, d]), value))
     }
 }
 
