@@ -1,6 +1,7 @@
 //! One error for the whole program: what was tried, on what, what the kernel said, and what helps.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -49,7 +50,8 @@ impl Kind {
 /// A line of a user's file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 pub struct Origin {
-    pub file: String,
+    /// Shared by all that the file says.
+    pub file: Arc<str>,
     /// Counted from 1.
     pub line: u32,
 }

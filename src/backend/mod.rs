@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
-use crate::model::{Connection, IfName, Listed, ServiceKey, Snapshot, SysctlName};
+use crate::model::{Connection, IfName, Listed, ServiceKey, Snapshot, State, SysctlName};
 use crate::plan::Step;
 
 /// The machine a policy works on.
@@ -20,6 +20,11 @@ use crate::plan::Step;
 pub trait Backend: Send {
     /// Reads what is asked for. An empty machine is an empty state, not an error.
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot>;
+
+    /// The configuration without the counters, for comparing.
+    fn state(&mut self, want: &Want) -> Result<State> {
+        Ok(self.snapshot(want)?.state)
+    }
 
     /// Makes the changes in the order given and says what became of each: one [`Outcome`] per step.
     ///

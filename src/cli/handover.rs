@@ -52,13 +52,14 @@ fn forget(context: &Context, store: &Store, other: &str, owned: &Owned) -> Resul
     let Some(mut saved) = store.load(other, false)?.saved else { return Ok(()) };
     let taken = taken(&saved, owned);
     saved.owned = saved.owned.beyond(&taken);
-    saved.made.services.retain(|key, _| !taken.services.contains_key(key));
-    saved.made.marks.retain(|key, _| !taken.marks.contains_key(key));
-    saved.made.vips.retain(|key, _| !taken.vips.contains_key(key));
+    let mut made = saved.made();
+    made.services.retain(|key, _| !taken.services.contains_key(key));
+    made.marks.retain(|key, _| !taken.marks.contains_key(key));
+    made.vips.retain(|key, _| !taken.vips.contains_key(key));
     if saved.owned.is_empty() {
         return store.remove(other);
     }
-    store.save(other, &saved.path, saved.started, saved.owned, saved.made)
+    store.save(other, &saved.path, saved.started, saved.owned, made)
 }
 
 /// What another policy has to know of the machine as it was before both: it is that one's to bring back now.
@@ -126,9 +127,11 @@ pub fn spare(
         return heirs;
     };
     for (setting, before) in &given_up.sysctls {
-        let Some(made) = mine.made.sysctls.get(setting) else { continue };
+        let mine_made = mine.made();
+        let Some(made) = mine_made.sysctls.get(setting) else { continue };
         let on_top = |other: &&Saved| {
-            let theirs = other.owned.sysctls.get(setting).zip(other.made.sysctls.get(setting));
+            let left = other.made();
+            let theirs = other.owned.sysctls.get(setting).zip(left.sysctls.get(setting));
             theirs.is_some_and(|theirs| stands_on(theirs, (before, made), other.started >= mine.started))
         };
         if let Some(other) = others.iter().find(on_top) {
@@ -139,11 +142,11 @@ pub fn spare(
         }
     }
     if let Some(before) = given_up.timeouts {
-        let (before, made) = (each(before), each(mine.made.timeouts));
+        let (before, made) = (each(before), each(mine.made().timeouts));
         let mut stay = [0; 3];
         for other in &others {
             let Some(theirs) = other.owned.timeouts else { continue };
-            let (mut inherited, left) = (each(theirs), each(other.made.timeouts));
+            let (mut inherited, left) = (each(theirs), each(other.made().timeouts));
             for at in (0..3).filter(|at| before[*at] != 0) {
                 let mine_at = (before[at], made[at]);
                 if stay[at] == 0
@@ -187,7 +190,8 @@ pub fn inherit(context: &Context, store: &Store, heirs: &[Heir]) {
             saved.owned.sysctls.extend(heir.before.sysctls.clone());
             saved.owned.fous.extend(heir.before.fous.clone());
             saved.owned.timeouts = heir.before.timeouts.or(saved.owned.timeouts);
-            store.save(&heir.name, &saved.path, saved.started, saved.owned, saved.made)
+            let made = saved.made();
+            store.save(&heir.name, &saved.path, saved.started, saved.owned, made)
         };
         if let Err(error) = write() {
             context.warn(

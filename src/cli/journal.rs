@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::clock;
 use crate::error::{Error, Result};
-use crate::plan::{Action, Journal, Plan};
+use crate::plan::{Action, Journal, Owned, Plan};
 
 /// A journal in a file of JSON lines: who wrote it, then one line per plan, and a number for so many changes taken
 /// back, last first.
+///
+/// A script's plan is written whole, because what was killed is taken back step by step. A policy converges from
+/// what the kernel has, and needs to know only what may be its own: that is a tenth of the time for a big director.
 ///
 /// Nothing is synced: the file is in /run and dies with the boot, as the kernel's table does. What it must survive
 /// is a killed process, and for that a write is enough.
@@ -21,7 +24,15 @@ use crate::plan::{Action, Journal, Plan};
 pub struct FileJournal {
     path: PathBuf,
     header: Header,
+    keep: Keep,
     begun: bool,
+}
+
+/// What is written of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    Steps,
+    Claims,
 }
 
 /// A line after the header.
@@ -29,7 +40,23 @@ pub struct FileJournal {
 #[serde(untagged)]
 enum Line {
     Undone(usize),
+    Claims(Claims),
     Plan(Plan),
+}
+
+/// A policy's plan: how long it is, and what is the policy's as soon as it is begun.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Claims {
+    changes: usize,
+    owned: Owned,
+}
+
+impl Claims {
+    fn of(plan: &Plan) -> Claims {
+        let mut owned = Owned::default();
+        owned.absorb(plan.steps());
+        Claims { changes: plan.len(), owned }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,18 +71,22 @@ pub struct Header {
 #[derive(Debug)]
 pub struct Leftover {
     pub header: Header,
+    /// What a script did or was going to do, in order.
     pub actions: Vec<Action>,
+    /// What a policy may have made.
+    pub owned: Owned,
+    changes: usize,
 }
 
 impl FileJournal {
-    pub fn new(path: PathBuf, boot_id: &str, command: &str) -> FileJournal {
+    pub fn new(path: PathBuf, boot_id: &str, command: &str, keep: Keep) -> FileJournal {
         let header = Header {
             format_version: "1.0".to_string(),
             boot_id: boot_id.to_string(),
             pid: std::process::id(),
             command: command.to_string(),
         };
-        FileJournal { path, header, begun: false }
+        FileJournal { path, header, keep, begun: false }
     }
 
     fn write(&mut self, plan: &Plan) -> std::io::Result<()> {
@@ -67,7 +98,10 @@ impl FileJournal {
             serde_json::to_writer(&mut text, &self.header)?;
             text.push(b'\n');
         }
-        serde_json::to_writer(&mut text, plan)?;
+        match self.keep {
+            Keep::Steps => serde_json::to_writer(&mut text, plan)?,
+            Keep::Claims => serde_json::to_writer(&mut text, &Claims::of(plan))?,
+        }
         text.push(b'\n');
         let mut options = OpenOptions::new();
         options.create(true).mode(0o600);
@@ -137,21 +171,29 @@ pub fn leftover(path: &Path, boot_id: &str) -> Option<Leftover> {
     if header.boot_id != boot_id {
         return None;
     }
-    let mut actions: Vec<Action> = Vec::new();
+    let (mut actions, mut claims): (Vec<Action>, Claims) = Default::default();
     for line in lines.map_while(|line| serde_json::from_str(line).ok()) {
         match line {
             Line::Plan(plan) => actions.extend(plan.actions),
-            Line::Undone(count) => actions.truncate(actions.len().saturating_sub(count)),
+            // A policy has one plan, which is taken back as a whole.
+            Line::Claims(plan) => claims = plan,
+            Line::Undone(count) => {
+                actions.truncate(actions.len().saturating_sub(count));
+                claims = Claims::default();
+            }
         }
     }
-    (!actions.is_empty()).then_some(Leftover { header, actions })
+    let changes = actions.len() + claims.changes;
+    let mut owned = claims.owned;
+    owned.absorb(actions.iter().map(|action| &action.step));
+    (changes > 0).then_some(Leftover { header, actions, owned, changes })
 }
 
 impl Leftover {
     /// For the user: what was found.
     pub fn words(&self, what: &str) -> String {
         let Header { command, pid, .. } = &self.header;
-        let count = self.actions.len();
+        let count = self.changes;
         let plural = if count == 1 { "" } else { "s" };
         format!(
             "an earlier run of {what} (pid {pid}, {command}) was killed after its plan of {count} change{plural} was written"

@@ -65,6 +65,10 @@ impl Backend for Late {
         self.with(|kernel| kernel.snapshot(want))?
     }
 
+    fn state(&mut self, want: &Want) -> Result<State> {
+        self.with(|kernel| kernel.state(want))?
+    }
+
     fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
         self.with(|kernel| kernel.apply(steps)).unwrap_or_else(|error| refused(steps, error))
     }

@@ -5,7 +5,7 @@ use super::clock;
 use super::context::{Context, Skipped};
 use super::done::Done;
 use super::handover::{hand_over, inherit};
-use super::journal;
+use super::journal::{self, Keep};
 use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
 use super::store::{Saved, Store};
 use crate::backend::Backend;
@@ -29,7 +29,7 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
     };
     let past = target.past(context, !dry)?;
     let name = target.name.clone();
-    let open = || Ok((context.backend(false)? as Box<dyn Backend>, journal_of(context, &name)));
+    let open = || Ok((context.backend(false)? as Box<dyn Backend>, journal_of(context, &name, Keep::Claims)));
     let mut staged = match (goal, &mut target.policy) {
         (Goal::Start { adopt }, Some(policy)) => stage_start(context, policy, &open, &past, adopt)
             .map_err(|error| in_the_way(context, &name, error))?,
@@ -193,7 +193,7 @@ fn remember(
     let save = |owned: &Owned| {
         let made = owned.part_of(session.view());
         let known = past.saved.as_ref();
-        let same = known.is_some_and(|saved| saved.owned == *owned && saved.made == made);
+        let same = known.is_some_and(|saved| saved.owned == *owned && saved.left_as(&made));
         if same && plan.is_empty() {
             return Ok(());
         }

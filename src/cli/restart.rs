@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use super::context::{Context, Skipped};
 use super::done::Done;
+use super::journal::Keep;
 use super::policy::{Goal, Target, gone, report, send, skipped};
 use super::stage::{Open, Past, advise, journal_of, stage_start, stage_stop};
 use crate::backend::{Backend, Memory};
@@ -23,7 +24,7 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
         Err(Skipped) => return Ok(skipped(&target.name)),
     };
     let before = target.past(context, !dry)?;
-    let journal = journal_of(context, &target.name);
+    let journal = journal_of(context, &target.name, Keep::Claims);
     let Some(policy) = &mut target.policy else { return Err(gone(name)) };
     let backend = context.backend(false)?;
     let mut down = stage_stop(context, Some(policy), &target.name, backend, journal, &before)?;
@@ -42,8 +43,12 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
             send(context, &target, &mut down, &before, Goal::Stop)?;
             let done = report(context, &target, &down, &before, Goal::Stop, dry);
             let Some(policy) = &mut target.policy else { return Err(gone(name)) };
-            let open: Open<'_> =
-                &|| Ok((context.backend(false)? as Box<dyn Backend>, journal_of(context, &target.name)));
+            let open: Open<'_> = &|| {
+                Ok((
+                    context.backend(false)? as Box<dyn Backend>,
+                    journal_of(context, &target.name, Keep::Claims),
+                ))
+            };
             let mut fresh = stage_start(context, policy, open, &Past::default(), false)
                 .map_err(|error| error.note("it was stopped, and is not started again"))?;
             send(context, &target, &mut fresh, &Past::default(), goal)
@@ -60,7 +65,12 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
         .flatten()
         .collect();
     fields.insert("changes".to_string(), both.into());
-    Ok(Done { text: format!("{}\n{}", stopped.text, started.text), fields, code: started.code, ..Done::default() })
+    Ok(Done {
+        text: format!("{}\n{}", stopped.text, started.text),
+        fields,
+        code: started.code,
+        ..Done::default()
+    })
 }
 
 fn ask(context: &Context, name: &str, yes: bool) -> Result<()> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::context::{Context, Skipped};
 use super::done::Done;
 use super::find;
-use super::journal::{self, Leftover};
+use super::journal::{self, Keep, Leftover};
 use super::stage::journal_of;
 use crate::backend::{Services, Want};
 use crate::error::{Error, Kind, Result};
@@ -46,7 +46,7 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
     };
     let mode = if dry { Mode::Staged } else { Mode::Live };
     let backend = context.backend(context.common.read_only)?;
-    let mut session = Session::new(backend, journal_of(context, name), mode, Owned::default());
+    let mut session = Session::new(backend, journal_of(context, name, Keep::Steps), mode, Owned::default());
     if _lock.is_some() {
         recover(context, name, &mut session)?;
     }

@@ -9,7 +9,7 @@ use super::clock;
 use super::context::Context;
 use super::find;
 use super::handover::{Heir, spare};
-use super::journal::{self, FileJournal};
+use super::journal::{self, FileJournal, Keep};
 use super::store::{Saved, Store};
 use crate::backend::{Backend, Memory, Want};
 use crate::error::{Error, Kind, Result};
@@ -107,11 +107,11 @@ pub fn past(
     if let Some(left) = journal::leftover(&file, store.boot_id()) {
         let words = left.words(&format!("'{name}'"));
         context.warn("", format!("{words}; converging from what the kernel has"));
-        past.owned.absorb(left.actions.iter().map(|action| &action.step));
+        past.owned = past.owned.clone().and(left.owned.beyond(&past.owned));
         past.interrupted = true;
         if write {
             let (started, made) = match &past.saved {
-                Some(saved) => (saved.started, saved.made.clone()),
+                Some(saved) => (saved.started, saved.made()),
                 None => (clock::since_boot().as_secs_f64(), State::default()),
             };
             store.save(name, path, started, past.owned.clone(), made)?;
@@ -142,11 +142,12 @@ impl Staged {
     }
 }
 
-/// The journal of a policy's run.
-pub fn journal_of(context: &Context, name: &str) -> Box<dyn Journal> {
+/// The journal of a run: of a policy's with what it claims, of a script's with every step.
+pub fn journal_of(context: &Context, name: &str, keep: Keep) -> Box<dyn Journal> {
     match &context.store {
         Some(store) => {
-            Box::new(FileJournal::new(store.journal_file(name), store.boot_id(), &context.command))
+            let path = store.journal_file(name);
+            Box::new(FileJournal::new(path, store.boot_id(), &context.command, keep))
         }
         None => Box::new(NoJournal),
     }
@@ -285,8 +286,9 @@ pub fn stage_stop(
 /// What a policy left, beside what is there now; what it does not own of the two is equal.
 pub fn left(saved: &Saved, now: &State) -> State {
     let owned = saved.owned.timeouts.unwrap_or(Timeouts::NONE);
-    let timeouts = saved.made.timeouts.only(owned).over(now.timeouts);
-    State { timeouts, ..saved.made.clone() }
+    let made = saved.made();
+    let timeouts = made.timeouts.only(owned).over(now.timeouts);
+    State { timeouts, ..made }
 }
 
 /// What the kernel lost or changed since the policy was started.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
+use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::clock;
 use crate::error::{Error, Kind, Result};
@@ -17,7 +19,7 @@ const FORMAT_VERSION: &str = "1.0";
 
 /// A started policy.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Saved {
+pub struct Saved<M = Box<RawValue>> {
     pub format_version: String,
     pub boot_id: String,
     pub policy: String,
@@ -25,8 +27,30 @@ pub struct Saved {
     /// Seconds since boot.
     pub started: f64,
     pub owned: Owned,
+    /// Of `made`. Another version of the program may count it otherwise; then the file is written once more.
+    #[serde(default)]
+    digest: u64,
+    /// Text until somebody asks: on a big director it is nearly all of the file, and a run with nothing to do asks not.
+    made: M,
+}
+
+impl Saved {
     /// What it owns, as it left it; what differs now is drift.
-    pub made: State,
+    pub fn made(&self) -> State {
+        // The file was checked to be JSON; a picture that is none of ours leaves nothing to compare with.
+        serde_json::from_str(self.made.get()).unwrap_or_default()
+    }
+
+    /// Whether `now` is what it left.
+    pub fn left_as(&self, now: &State) -> bool {
+        self.digest == digest(now)
+    }
+}
+
+fn digest(state: &State) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    state.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What was found under a policy's name.
@@ -111,6 +135,7 @@ impl Store {
             path: fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
             started,
             owned,
+            digest: digest(&made),
             made,
         };
         let text = serde_json::to_string(&saved).map_err(|error| {

@@ -22,11 +22,9 @@ mod promote;
 pub mod route;
 pub mod sysctl;
 
-use std::sync::Arc;
-
 use crate::backend::{Backend, Capabilities, Entries, Outcome, Services, Want};
 use crate::error::Result;
-use crate::model::{IfName, Listed, ServiceKey, Snapshot, SyncDaemon};
+use crate::model::{IfName, Listed, Observed, ServiceKey, Snapshot, State, SyncDaemon};
 use crate::plan::Step;
 
 use ipvs::Ipvs;
@@ -89,6 +87,37 @@ impl Kernel {
         }
     }
 
+    /// `observed` takes the counters, if they are wanted.
+    fn read(&mut self, want: &Want, observed: Option<&mut Observed>) -> Result<State> {
+        let mut state = State::default();
+        if want.services != Services::None {
+            state.services = self.ipvs()?.services(&want.services, observed)?;
+        }
+        if want.host {
+            state.timeouts = self.ipvs()?.timeouts()?;
+            state.syncs = self.ipvs()?.syncs()?;
+        }
+        if want.marks {
+            state.marks = self.nft.marks()?;
+        }
+        if want.vips {
+            state.vips = self.route.vips()?;
+        }
+        if want.routes {
+            (state.rules, state.routes) = self.route.paths()?;
+        }
+        if want.tunnels {
+            state.tunnels = self.route.tunnels()?;
+            state.fous = self.fou.all()?;
+        }
+        for name in &want.sysctls {
+            if let Some(value) = sysctl::read(name)? {
+                state.sysctls.insert(name.clone(), value);
+            }
+        }
+        Ok(state)
+    }
+
     fn group(&mut self, part: Part, steps: &[&Step]) -> Vec<Outcome> {
         match part {
             Part::Ipvs => match self.ipvs() {
@@ -113,35 +142,13 @@ fn first_fails(error: crate::error::Error, steps: usize) -> Vec<Outcome> {
 
 impl Backend for Kernel {
     fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
-        let mut seen = Snapshot::default();
-        if want.services != Services::None {
-            let (services, observed) = self.ipvs()?.services(&want.services)?;
-            seen.state.services = services.into_iter().map(|(key, entry)| (key, Arc::new(entry))).collect();
-            seen.observed = observed;
-        }
-        if want.host {
-            seen.state.timeouts = self.ipvs()?.timeouts()?;
-            seen.state.syncs = self.ipvs()?.syncs()?;
-        }
-        if want.marks {
-            seen.state.marks = self.nft.marks()?;
-        }
-        if want.vips {
-            seen.state.vips = self.route.vips()?;
-        }
-        if want.routes {
-            (seen.state.rules, seen.state.routes) = self.route.paths()?;
-        }
-        if want.tunnels {
-            seen.state.tunnels = self.route.tunnels()?;
-            seen.state.fous = self.fou.all()?;
-        }
-        for name in &want.sysctls {
-            if let Some(value) = sysctl::read(name)? {
-                seen.state.sysctls.insert(name.clone(), value);
-            }
-        }
-        Ok(seen)
+        let mut observed = Observed::default();
+        let state = self.read(want, Some(&mut observed))?;
+        Ok(Snapshot { state, observed })
+    }
+
+    fn state(&mut self, want: &Want) -> Result<State> {
+        self.read(want, None)
     }
 
     fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {

@@ -49,7 +49,7 @@ impl fmt::Display for VipKey {
 }
 
 /// What is known of an address beside its key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Vip {
     /// `IFA_PROTO` (linux/if_addr.h): who added the address; 0 when nobody said. Ours is [`Vip::OURS`].
     pub proto: u8,
@@ -92,7 +92,8 @@ impl SysctlName {
 
     /// Whether a namespace starts with this value; false for settings that are not of IPVS.
     pub fn is_default(&self, value: &str) -> bool {
-        self.is_vs() && Sysctl::of(self).is_some_and(|known| !known.default.is_empty() && known.default == value)
+        self.is_vs()
+            && Sysctl::of(self).is_some_and(|known| !known.default.is_empty() && known.default == value)
     }
 
     pub fn new(name: &str) -> Result<SysctlName, String> {
@@ -125,7 +126,7 @@ impl fmt::Display for SysctlName {
 }
 
 /// Timeouts of connection entries, seconds, per network namespace (`ipvsadm --set`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Timeouts {
     pub tcp: u32,
     pub tcp_fin: u32,

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// One virtual service with its real servers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServiceEntry {
     pub service: Service,
     #[serde(with = "pairs")]
@@ -47,7 +47,7 @@ pub struct ServiceEntry {
 }
 
 /// A mark and who set it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MarkEntry {
     pub mark: Fwmark,
     /// The policy's name, kept in the kernel as the comment of the nft element or rule.
@@ -67,7 +67,7 @@ impl MarkEntry {
 /// The configuration of one network namespace, as far as this program can change it.
 ///
 /// Everything is sorted by its key, so that two equal machines print and compare equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
     /// Shared between the pictures of a run: what did not change is not copied, and compares equal at a glance.

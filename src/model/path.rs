@@ -83,7 +83,7 @@ fn of_family(family: Family) -> &'static str {
 }
 
 /// Who installed a rule (`FRA_PROTOCOL`) or route (`rtm_protocol`); 0 when nobody said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Installed {
     pub by: u8,
 }

@@ -13,7 +13,7 @@ pub const MAX_PERSIST_SECONDS: u32 = 31 * 24 * 3600;
 
 /// Persistence of a service. What the client's address, masked, is kept with decides its kind: one port (PPC),
 /// a firewall mark (PFWMC), or port 0 and so everything of a client (PCC).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Persistence {
     /// Seconds a template lives after the last connection it decided; 0 is stored by the kernel and means no hold.
     pub timeout: u32,

@@ -209,7 +209,7 @@ impl FromStr for TunnelKind {
 }
 
 /// The tunnel part of a server. Kernels before 5.2 know only ipip, before 5.3 no GRE and no GUE checksums.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tunnel {
     pub kind: TunnelKind,
     /// UDP port of GUE, 1..65535; 0 for the others.
@@ -219,7 +219,7 @@ pub struct Tunnel {
 }
 
 /// The configuration of one server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Server {
     #[serde(skip_serializing_if = "is_default")]

@@ -206,7 +206,7 @@ impl Flags {
 }
 
 /// The configuration of one virtual service, apart from its key, its servers and its counters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Service {
     pub scheduler: Scheduler,
     pub flags: Flags,

@@ -25,7 +25,7 @@ impl fmt::Display for SyncRole {
 }
 
 /// A sync daemon as it runs; the kernel fills what was left out (224.0.0.81, 8848, ttl 1, maxlen from the MTU).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SyncDaemon {
     pub dev: IfName,
     /// 0..255 by ipvsadm; the kernel stores any number.

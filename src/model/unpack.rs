@@ -73,7 +73,7 @@ impl fmt::Display for DeviceKind {
 }
 
 /// A device that unpacks. Its name is its key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TunnelDevice {
     pub kind: DeviceKind,
     /// Whether it takes packets of every sender: the directors of a real server are many, or change.
@@ -135,7 +135,7 @@ impl fmt::Display for FouKey {
 }
 
 /// What comes in at such a port (`FOU_ATTR_TYPE`, linux/fou.h).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fou {
     /// Packets whose header says what they hold: what IPVS sends as tunnel type gue.

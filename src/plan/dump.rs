@@ -87,6 +87,8 @@ impl Dump {
             marks: self.says.marks && (replace || !self.state.marks.is_empty()),
             vips: self.says.vips && (replace || self.state.vips.values().any(|vip| vip.is_ours())),
             host: self.says.timeouts || self.says.syncs,
+            routes: false,
+            tunnels: false,
             sysctls: self.state.sysctls.keys().cloned().collect(),
         }
     }

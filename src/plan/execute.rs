@@ -55,7 +55,7 @@ fn first_failure(plan: &Plan, outcomes: &[Outcome]) -> Option<Error> {
 /// Reads back what the steps touched and compares.
 fn verify(backend: &mut dyn Backend, steps: &[Step]) -> Option<Error> {
     let expect = Expect::after(steps);
-    let misses = match backend.snapshot(&expect.want()) {
+    let misses = match backend.state(&expect.want()) {
         Ok(seen) => expect.misses(&seen),
         Err(error) => return Some(error),
     };
@@ -90,7 +90,7 @@ pub fn roll_back(backend: &mut dyn Backend, done: &Plan) -> Result<String, Vec<S
         }
     }
     let expect = Expect::after(&undo);
-    let misses = match backend.snapshot(&expect.want()) {
+    let misses = match backend.state(&expect.want()) {
         Ok(seen) => expect.misses(&seen),
         Err(error) => vec![error.to_string()],
     };

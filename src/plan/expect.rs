@@ -6,14 +6,13 @@ use super::Step;
 use crate::backend::{Services, Want};
 use crate::model::{
     Fou, FouKey, IfName, MarkEntry, MarkSelector, RouteKey, RuleKey, Server, ServerKey, Service, ServiceKey,
-    Snapshot, SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice, Vip, VipKey,
+    State, SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice, Vip, VipKey,
 };
 
 /// The last value of everything a row of steps touches; `None` is "not there".
 #[derive(Debug, Default)]
 pub struct Expect<'a> {
-    services: BTreeMap<ServiceKey, Option<&'a Service>>,
-    servers: BTreeMap<(ServiceKey, ServerKey), Option<&'a Server>>,
+    services: BTreeMap<ServiceKey, Touched<'a>>,
     marks: BTreeMap<&'a MarkSelector, Option<&'a MarkEntry>>,
     vips: BTreeMap<&'a VipKey, Option<Vip>>,
     rules: BTreeMap<RuleKey, bool>,
@@ -25,11 +24,44 @@ pub struct Expect<'a> {
     syncs: BTreeMap<SyncRole, Option<&'a SyncDaemon>>,
 }
 
+/// What of a service is touched.
+#[derive(Debug, Default)]
+struct Touched<'a> {
+    settings: Option<Option<&'a Service>>,
+    servers: BTreeMap<ServerKey, Option<&'a Server>>,
+}
+
+impl<'a> Touched<'a> {
+    fn note(&mut self, step: &'a Step) {
+        use Step::*;
+        match step {
+            AddService { service, .. } | SetService { to: service, .. } => {
+                self.settings = Some(Some(service))
+            }
+            DelService { .. } => *self = Touched { settings: Some(None), servers: BTreeMap::new() },
+            AddServer { key, server, .. } | SetServer { key, to: server, .. } => {
+                self.servers.insert(*key, Some(server));
+            }
+            DelServer { key, .. } => {
+                self.servers.insert(*key, None);
+            }
+            _ => {}
+        }
+    }
+}
+
 impl<'a> Expect<'a> {
-    pub fn after(steps: impl IntoIterator<Item = &'a Step>) -> Expect<'a> {
+    pub fn after(steps: &'a [Step]) -> Expect<'a> {
         let mut expect = Expect::default();
-        for step in steps {
-            expect.note(step);
+        // The servers of one service stand together in a plan: it is looked up once for all of them.
+        for group in steps.chunk_by(|a, b| a.service() == b.service()) {
+            match group.first().and_then(Step::service) {
+                Some(key) => {
+                    let touched = expect.services.entry(*key).or_default();
+                    group.iter().for_each(|step| touched.note(step));
+                }
+                None => group.iter().for_each(|step| expect.note(step)),
+            }
         }
         expect
     }
@@ -37,19 +69,8 @@ impl<'a> Expect<'a> {
     fn note(&mut self, step: &'a Step) {
         use Step::*;
         match step {
-            AddService { key, service } | SetService { key, to: service, .. } => {
-                self.services.insert(*key, Some(service));
-            }
-            DelService { key, .. } => {
-                self.services.insert(*key, None);
-                self.servers.retain(|(service, _), _| service != key);
-            }
-            AddServer { service, key, server } | SetServer { service, key, to: server, .. } => {
-                self.servers.insert((*service, *key), Some(server));
-            }
-            DelServer { service, key, .. } => {
-                self.servers.insert((*service, *key), None);
-            }
+            AddService { .. } | SetService { .. } | DelService { .. } => {}
+            AddServer { .. } | SetServer { .. } | DelServer { .. } => {}
             AddMark { selector, entry } | SetMark { selector, to: entry, .. } => {
                 self.marks.insert(selector, Some(entry));
             }
@@ -101,8 +122,7 @@ impl<'a> Expect<'a> {
 
     /// What has to be read to compare.
     pub fn want(&self) -> Want {
-        let of_servers = self.servers.keys().map(|(service, _)| *service);
-        let keys: std::collections::BTreeSet<_> = self.services.keys().copied().chain(of_servers).collect();
+        let keys: std::collections::BTreeSet<_> = self.services.keys().copied().collect();
         Want {
             services: if keys.is_empty() { Services::None } else { Services::Only(keys) },
             marks: !self.marks.is_empty(),
@@ -115,15 +135,17 @@ impl<'a> Expect<'a> {
     }
 
     /// What is not as it should be, one line each; empty when all is well.
-    pub fn misses(&self, seen: &Snapshot) -> Vec<String> {
-        let state = &seen.state;
+    pub fn misses(&self, state: &State) -> Vec<String> {
         let mut out = Vec::new();
-        for (key, want) in &self.services {
-            let have = state.services.get(key).map(|entry| &entry.service);
-            compare(&mut out, format_args!("service {key}"), *want, have);
-        }
-        for ((service, key), want) in &self.servers {
-            compare(&mut out, format_args!("server {service} {key}"), *want, state.server(service, key));
+        for (service, touched) in &self.services {
+            let entry = state.services.get(service);
+            if let Some(want) = touched.settings {
+                compare(&mut out, format_args!("service {service}"), want, entry.map(|entry| &entry.service));
+            }
+            for (key, want) in &touched.servers {
+                let have = entry.and_then(|entry| entry.servers.get(key));
+                compare(&mut out, format_args!("server {service} {key}"), *want, have);
+            }
         }
         for (selector, want) in &self.marks {
             let want = want.map(|entry| entry.mark);

@@ -145,34 +145,34 @@ impl Owned {
     pub fn absorb<'a>(&mut self, steps: impl IntoIterator<Item = &'a Step>) {
         use Step::*;
         for step in steps {
-            match step.clone() {
+            match step {
                 AddService { key, .. } => {
-                    self.services.entry(key).or_insert(None);
+                    self.services.entry(*key).or_insert(None);
                 }
                 AddMark { selector, .. } => {
-                    self.marks.entry(selector).or_insert(None);
+                    self.marks.entry(selector.clone()).or_insert(None);
                 }
                 AddVip { key, .. } => {
-                    self.vips.entry(key).or_insert(None);
+                    self.vips.entry(key.clone()).or_insert(None);
                 }
                 AddRule { key, .. } => {
-                    self.rules.entry(key).or_insert(None);
+                    self.rules.entry(*key).or_insert(None);
                 }
                 AddRoute { key, .. } => {
-                    self.routes.entry(key).or_insert(None);
+                    self.routes.entry(*key).or_insert(None);
                 }
                 AddTunnel { dev, .. } => {
-                    self.tunnels.entry(dev).or_insert(None);
+                    self.tunnels.entry(dev.clone()).or_insert(None);
                 }
                 AddFou { key, .. } => {
-                    self.fous.entry(key).or_insert(None);
+                    self.fous.entry(*key).or_insert(None);
                 }
                 SetSysctl { name, from, .. } => {
-                    self.sysctls.entry(name).or_insert(from);
+                    self.sysctls.entry(name.clone()).or_insert_with(|| from.clone());
                 }
-                SetTimeouts { from, to } => self.add_timeouts(from.but(to).said()),
+                SetTimeouts { from, to } => self.add_timeouts(from.but(*to).said()),
                 StartSync { role, .. } => {
-                    self.syncs.entry(role).or_insert(None);
+                    self.syncs.entry(*role).or_insert(None);
                 }
                 _ => {}
             }

@@ -63,7 +63,7 @@ pub(super) struct Frame {
 
 impl Frame {
     pub fn origin(&self) -> Origin {
-        Origin { file: file_of(&self.chunk).to_string(), line: self.line }
+        Origin { file: file_of(&self.chunk).into(), line: self.line }
     }
 }
 
@@ -294,7 +294,7 @@ pub(super) fn syntax(host: &Host, chunk: &str, error: &mlua::Error) -> Error {
     // `path:12: what is wrong`; the path may be shortened, and may have colons.
     let (line, message) = split_line(&text).unwrap_or((0, text.clone()));
     let mut error = Error::new(Kind::Script, "syntax", message.clone());
-    error.origin = Some(Origin { file: file_of(chunk).to_string(), line: line.max(1) });
+    error.origin = Some(Origin { file: file_of(chunk).into(), line: line.max(1) });
     if let Some(source) = host.sources.get(chunk) {
         let near = message.rsplit_once("near '").map(|(_, word)| word.trim_end_matches('\''));
         let by_word = near.and_then(|word| Words::new(&source).word_on(word, line));

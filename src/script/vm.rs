@@ -101,7 +101,7 @@ impl Vm {
             (Ok(got), None) => got,
         };
         let here = |error: Error| {
-            error.at(Some(&crate::error::Origin { file: path.display().to_string(), line: 1 }))
+            error.at(Some(&crate::error::Origin { file: path.display().to_string().into(), line: 1 }))
         };
         let loaded = match got.front() {
             Some(Value::Table(table)) => self.loaded(path, table).map_err(here)?,

@@ -93,7 +93,7 @@ mod tests {
             (12, "      wieght = 1,".to_string()),
         ];
         let mut error = Error::new(Kind::Script, "unknown_field", "unknown field 'wieght' in a server");
-        error.origin = Some(Origin { file: "/etc/lvsh/web.lua".to_string(), line: 12 });
+        error.origin = Some(Origin { file: "/etc/lvsh/web.lua".into(), line: 12 });
         error.excerpt = Some(Box::new(Excerpt {
             lines,
             column: 6,

@@ -5,6 +5,7 @@ use super::super::done::Done;
 use super::super::journal;
 use super::super::policy::skipped;
 use super::super::run::recover;
+use super::super::journal::Keep;
 use super::super::stage::journal_of;
 use crate::error::{Kind, Result};
 use crate::plan::{Action, Dump, Mode, Owned, Plan, Session, Step, diff};
@@ -24,7 +25,7 @@ pub fn apply(context: &Context, dump: &Dump, replace: bool) -> Result<Done> {
     };
     let mode = if dry { Mode::Staged } else { Mode::Live };
     let backend = context.backend(context.common.read_only)?;
-    let mut session = Session::new(backend, journal_of(context, NAME), mode, Owned::default());
+    let mut session = Session::new(backend, journal_of(context, NAME, Keep::Steps), mode, Owned::default());
     if !dry {
         recover(context, NAME, &mut session)?;
     }

@@ -40,7 +40,7 @@ pub fn read(text: &str, name: &str) -> Result<State, Error> {
 pub fn replay(text: &str, name: &str, state: State) -> Result<Replay, Refused> {
     let mut replay = Replay { state, actions: Vec::new() };
     for (index, line) in text.lines().enumerate() {
-        let origin = Origin { file: name.to_string(), line: u32::try_from(index + 1).unwrap_or(u32::MAX) };
+        let origin = Origin { file: name.into(), line: u32::try_from(index + 1).unwrap_or(u32::MAX) };
         let words = split(line);
         if words.is_empty() || words[0].text.starts_with('#') {
             continue;

@@ -40,6 +40,13 @@ pub const IP_VS_CONN_F_DROUTE: u32 = 3;
 /// Past a cache, to the origin. (`linux/ip_vs.h:81`)
 pub const IP_VS_CONN_F_BYPASS: u32 = 4;
 
+// The old interface, getsockopt at level IPPROTO_IP.
+
+/// `struct ip_vs_getinfo`. (`linux/ip_vs.h:63`)
+pub const IP_VS_SO_GET_INFO: i32 = 1153;
+/// `struct ip_vs_get_services`. (`linux/ip_vs.h:64`)
+pub const IP_VS_SO_GET_SERVICES: i32 = 1154;
+
 // Lengths, the closing NUL included.
 
 /// Scheduler. (`linux/ip_vs.h:115`)

@@ -8,10 +8,7 @@
 
 use std::borrow::Cow;
 
-use netlink_packet_core::{
-    DecodeError, Emitable, NetlinkHeader, NetlinkMessage, NetlinkPayload, ParseableParametrized,
-};
-use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
+use netlink_packet_generic::GenlHeader;
 
 use super::attr::{self, Attributes, CmdAttr, Malformed, Nested};
 use super::consts::*;
@@ -132,51 +129,21 @@ impl<'a> Message<'a> {
     }
 
     /// Appends the message with both headers, as it is sent.
-    pub fn append(self, out: &mut Vec<u8>, family: u16, flags: u16, sequence: u32) {
-        let mut header = NetlinkHeader::default();
-        header.flags = flags;
-        header.sequence_number = sequence;
-        let mut message = GenlMessage::from_payload(self);
-        message.set_resolved_family_id(family);
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
-        message.finalize();
-        let start = out.len();
-        out.resize(start + message.buffer_len(), 0);
-        message.serialize(out.get_mut(start..).unwrap_or_default());
+    pub fn append(&self, out: &mut Vec<u8>, family: u16, flags: u16, sequence: u32) {
+        // A message is some hundred bytes.
+        let length = (NLMSG_HDRLEN + GENL_HDRLEN + self.attrs.len()) as u32;
+        out.extend_from_slice(&length.to_ne_bytes());
+        out.extend_from_slice(&family.to_ne_bytes());
+        out.extend_from_slice(&flags.to_ne_bytes());
+        out.extend_from_slice(&sequence.to_ne_bytes());
+        // The port: the kernel fills in the socket's.
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&[self.command.number(), IPVS_GENL_VERSION, 0, 0]);
+        out.extend_from_slice(&self.attrs);
     }
 }
 
 fn command(header: GenlHeader) -> Result<Command, Malformed> {
     Command::from_number(header.cmd)
         .ok_or_else(|| Malformed::Frame(format!("command {} is not one of IPVS", header.cmd)))
-}
-
-impl GenlFamily for Message<'_> {
-    fn family_name() -> &'static str {
-        IPVS_GENL_NAME
-    }
-
-    fn command(&self) -> u8 {
-        self.command.number()
-    }
-
-    fn version(&self) -> u8 {
-        IPVS_GENL_VERSION
-    }
-}
-
-impl Emitable for Message<'_> {
-    fn buffer_len(&self) -> usize {
-        self.attrs.len()
-    }
-
-    fn emit(&self, out: &mut [u8]) {
-        out.copy_from_slice(&self.attrs);
-    }
-}
-
-impl ParseableParametrized<[u8], GenlHeader> for Message<'static> {
-    fn parse_with_param(attrs: &[u8], header: GenlHeader) -> Result<Message<'static>, DecodeError> {
-        Ok(Message { command: command(header)?, attrs: Cow::Owned(attrs.to_vec()) })
-    }
 }

@@ -1,18 +1,20 @@
 //! Reading what exists.
 //!
 //! The kernel has no transaction for readers: a dump that needs several datagrams resumes by index, so that an entry
-//! added or deleted meanwhile makes it skip or repeat another, and nothing says so. Kernels with one table for all
-//! network namespaces (6.1) even count the services of the others. Therefore:
+//! added or deleted meanwhile makes it skip or repeat another, and nothing says so. Two dumps may even skip the same.
+//! Kernels with one table for all network namespaces (6.1) count the services of the others, too. Therefore:
 //!
+//! - A list that came in one datagram was made under the kernel's lock and is right.
+//! - Of a longer one no key is trusted to be missing: what is known by another way and not in the list is asked for by
+//!   itself, which is exact. Known are the keys that the caller named, those that an earlier dump of this reading had,
+//!   and the IPv4 services that [`super::names`] tells in one piece.
 //! - Services are listed before and after their servers are read, and both lists must be equal.
-//! - When they are not, lists are dumped until two in a row are equal. On a machine so busy that this does not come
-//!   about, each service seen in any of the dumps is asked for by itself, which is exact.
-//! - A server list that came in more than one datagram is read again until two readings are equal. One datagram is
-//!   one hold of the kernel's lock and needs no second look.
+//! - A server list that came in more than one datagram is read again until two readings are equal.
 //!
 //! Three tries, then the last reading is taken and a note says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Ipvs;
 use super::attr::Malformed;
@@ -46,28 +48,29 @@ struct Listing<T> {
 }
 
 impl Ipvs {
-    /// The services that are asked for, with their servers and counters. Of [`Services::Only`], those that do not
-    /// exist are absent.
-    pub fn services(&mut self, want: &Services) -> Result<(BTreeMap<ServiceKey, ServiceEntry>, Observed)> {
+    /// The services that are asked for, with their servers; of [`Services::Only`], those that do not exist are absent.
+    /// `observed` takes their counters.
+    pub fn services(
+        &mut self,
+        want: &Services,
+        observed: Option<&mut Observed>,
+    ) -> Result<BTreeMap<ServiceKey, Arc<ServiceEntry>>> {
         let whole = self.read(want)?;
-        let mut entries = Vec::with_capacity(whole.len());
-        let mut service_stats = Vec::with_capacity(whole.len());
-        let mut server_lives = Vec::new();
-        for ((key, (service, stats, _)), listed) in whole {
-            let mut servers = Vec::with_capacity(listed.len());
-            for (id, (server, live, _)) in listed {
-                servers.push((id, server));
-                server_lives.push(((key, id), live));
-            }
-            service_stats.push((key, stats));
-            entries.push((key, ServiceEntry { service, servers: BTreeMap::from_iter(servers) }));
-        }
         // All lists are sorted by key, so the maps are built in one pass.
-        let observed = Observed {
-            services: BTreeMap::from_iter(service_stats),
-            servers: BTreeMap::from_iter(server_lives),
+        if let Some(observed) = observed {
+            let lives = |((key, _), servers): &Whole| {
+                let key = *key;
+                let live = move |(id, (_, live, _)): &ListedServer| ((key, *id), *live);
+                servers.iter().map(live).collect::<Vec<_>>()
+            };
+            observed.services = whole.iter().map(|((key, (_, stats, _)), _)| (*key, *stats)).collect();
+            observed.servers = whole.iter().flat_map(lives).collect();
+        }
+        let entry = |((key, (service, ..)), servers): Whole| {
+            let servers = servers.into_iter().map(|(id, (server, ..))| (id, server)).collect();
+            (key, Arc::new(ServiceEntry { service, servers }))
         };
-        Ok((BTreeMap::from_iter(entries), observed))
+        Ok(whole.into_iter().map(entry).collect())
     }
 
     /// The same in the kernel's order: services as they lie in its table, servers the newest first.
@@ -86,19 +89,21 @@ impl Ipvs {
         if *want == Services::None {
             return Ok(Vec::new());
         }
+        // Every key that any dump of this reading had.
+        let mut known = BTreeSet::new();
         let mut tries = 1;
         loop {
-            let (before, whole) = self.list_services(want, tries > 1)?;
-            let mut steady = whole;
-            let mut found = Vec::with_capacity(before.len());
+            let before = self.list_services(want, &mut known)?;
+            let mut steady = true;
+            let mut found: Vec<Whole> = Vec::with_capacity(before.len());
             for service in before {
                 let listing = self.list_servers(&service.0)?;
                 steady &= listing.steady;
                 found.push((service, listing.entries));
             }
-            let (after, whole) = self.list_services(want, tries > 1)?;
+            let after = self.list_services(want, &mut known)?;
             let same = |(a, (b, _)): (&ListedService, &Whole)| a.0 == b.0 && a.1.0 == b.1.0;
-            steady &= whole && after.len() == found.len() && after.iter().zip(&found).all(same);
+            steady &= after.len() == found.len() && after.iter().zip(&found).all(same);
             if steady || tries == TRIES {
                 if !steady {
                     self.notes.push(format!(
@@ -154,46 +159,50 @@ impl Ipvs {
         found.ok_or_else(|| lost("read", "IPVS version"))
     }
 
-    /// The services, and whether nothing spoke against the list. `careful` is slower and holds on a busy machine.
-    fn list_services(&mut self, want: &Services, careful: bool) -> Result<(Vec<ListedService>, bool)> {
+    /// The services that are there, sorted by key; none that stays is missing. `known` gathers keys for the next list.
+    fn list_services(
+        &mut self,
+        want: &Services,
+        known: &mut BTreeSet<ServiceKey>,
+    ) -> Result<Vec<ListedService>> {
+        // One answer each costs three times as much as one in a dump.
+        const FEW: usize = 64;
         match want {
-            Services::None => Ok((Vec::new(), true)),
-            Services::All if careful => Ok((self.list_carefully()?, true)),
-            Services::All => self.dump_twice(),
-            Services::Only(keys) => Ok((self.get_services(keys.iter())?, true)),
-        }
-    }
-
-    /// A list that came in one datagram was made under the kernel's lock. One of several parts may miss entries
-    /// that moved between them, and two such lists may miss the same; so it is made twice before the servers are
-    /// read and twice after, and all four must agree.
-    fn dump_twice(&mut self) -> Result<(Vec<ListedService>, bool)> {
-        let first = self.dump_services()?;
-        if first.parts <= 1 {
-            return Ok((first.entries, first.steady));
-        }
-        let second = self.dump_services()?;
-        let steady = first.steady && second.steady && same_services(&first.entries, &second.entries);
-        Ok((second.entries, steady))
-    }
-
-    fn list_carefully(&mut self) -> Result<Vec<ListedService>> {
-        let mut last = self.dump_services()?;
-        let mut seen: BTreeSet<ServiceKey> = last.entries.iter().map(|entry| entry.0).collect();
-        let mut agreed = 0;
-        for _ in 0..2 * TRIES {
-            let next = self.dump_services()?;
-            agreed = match last.steady && next.steady && same_services(&last.entries, &next.entries) {
-                true => agreed + 1,
-                false => 0,
-            };
-            if agreed == 2 {
-                return Ok(next.entries);
+            Services::None => Ok(Vec::new()),
+            Services::Only(keys) if keys.len() <= FEW => self.get_services(keys.iter()),
+            Services::Only(keys) => {
+                let mut listing = self.dump_services()?;
+                listing.entries.retain(|entry| keys.contains(&entry.0));
+                self.complete(listing, keys)
             }
-            seen.extend(next.entries.iter().map(|entry| entry.0));
-            last = next;
+            Services::All => {
+                let listing = self.dump_services()?;
+                if listing.parts > 1 {
+                    known.extend(listing.entries.iter().map(|entry| entry.0));
+                    known.extend(self.names.read());
+                }
+                self.complete(listing, known)
+            }
         }
-        self.get_services(seen.iter())
+    }
+
+    /// Asks for what is not in a list of several parts and may have been skipped.
+    fn complete(
+        &mut self,
+        listing: Listing<ListedService>,
+        known: &BTreeSet<ServiceKey>,
+    ) -> Result<Vec<ListedService>> {
+        let mut entries = listing.entries;
+        if listing.parts <= 1 {
+            return Ok(entries);
+        }
+        let listed = |key: &&ServiceKey| entries.binary_search_by(|entry| entry.0.cmp(key)).is_ok();
+        let doubtful: Vec<ServiceKey> = known.iter().filter(|key| !listed(key)).copied().collect();
+        if !doubtful.is_empty() {
+            entries.extend(self.get_services(doubtful.iter())?);
+            entries.sort_by_key(|entry| entry.0);
+        }
+        Ok(entries)
     }
 
     fn dump_services(&mut self) -> Result<Listing<ListedService>> {
@@ -239,6 +248,9 @@ impl Ipvs {
                 Ok(())
             })?;
             let listing = settle(entries, end);
+            if listing.parts > 1 {
+                self.socket.read_long();
+            }
             let again = last.as_ref().is_some_and(|last| {
                 let config = |entry: &ListedServer| (entry.0, entry.1.0);
                 last.steady && last.entries.iter().map(config).eq(listing.entries.iter().map(config))
@@ -266,11 +278,6 @@ fn expect(message: &Message<'_>, command: Command) -> Result<(), Malformed> {
         let (got, want) = (message.command.name(), command.name());
         Err(Malformed::Frame(format!("{got} in place of {want}")))
     }
-}
-
-fn same_services(a: &[ListedService], b: &[ListedService]) -> bool {
-    let same = |(a, b): (&ListedService, &ListedService)| a.0 == b.0 && a.1.0 == b.1.0;
-    a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
 /// Sorts by key; of a repeated key the later entry stays, and the list is not steady.

@@ -16,8 +16,11 @@ use super::family;
 use super::frame::{Body, Frames};
 use crate::error::{Error, Kind, Result, errno_name};
 
-/// The kernel makes dump parts as long as the longest read so far, up to this (`netlink_recvmsg`, af_netlink.c).
-const INBOX: usize = 32 * 1024;
+/// The kernel makes dump parts as long as the longest read so far, up to 32 KiB (`netlink_recvmsg`, af_netlink.c), and
+/// clears that much memory for each, also for the last, which says only that the dump is over. So reads are short as
+/// long as short parts do: this fills 8 KiB together with the kernel's own `skb_shared_info`, and holds 20 servers.
+const SHORT_READ: usize = 8 * 1024 - 320;
+const LONG_READ: usize = 32 * 1024;
 const RECEIVE_BUFFER: usize = 4 << 20;
 const SEND_BUFFER: usize = 1 << 20;
 /// What one queued answer takes of the receive buffer at most: a socket buffer of a page and its bookkeeping, which
@@ -81,7 +84,7 @@ impl GenlSocket {
             family: 0,
             sequence: 0,
             window,
-            inbox: vec![0; INBOX],
+            inbox: vec![0; SHORT_READ],
             outbox: Vec::new(),
             scratch: Vec::new(),
         };
@@ -93,6 +96,11 @@ impl GenlSocket {
     /// How many requests one datagram may carry: few enough that all their answers fit into the receive buffer.
     pub fn window(&self) -> usize {
         self.window
+    }
+
+    /// From here on dump parts are as long as the kernel makes them.
+    pub fn read_long(&mut self) {
+        self.inbox.resize(LONG_READ, 0);
     }
 
     /// The first of `count` sequence numbers in a row, none of them used before.

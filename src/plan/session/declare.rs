@@ -86,8 +86,8 @@ impl Session {
             return Ok(());
         }
         let steps = diff(&self.view, &next);
-        let actions = steps.into_iter().map(|step| self.with_origin(step)).collect();
-        self.effect(actions)
+        let plan = self.placed(steps);
+        self.effect(plan.actions)
     }
 
     /// The policy wants this setting, also when it has the value already: another policy may have given it.

@@ -48,7 +48,7 @@ impl Session {
     }
 
     pub(super) fn load(&mut self, want: &Want) -> Result<()> {
-        let seen = self.backend.snapshot(want)?;
+        let mut seen = self.backend.snapshot(want)?;
         let (mut news, known) = (seen.state, &self.read.services);
         // Reading all after some: what was changed since the first look must not be seen old again.
         if let (Services::All, Services::Only(keys)) = (&want.services, known) {
@@ -63,8 +63,8 @@ impl Session {
             merge(&mut before.view, &base, want);
             merge(&mut before.base, &base, want);
         }
-        self.observed.services.extend(seen.observed.services);
-        self.observed.servers.extend(seen.observed.servers);
+        self.observed.services.append(&mut seen.observed.services);
+        self.observed.servers.append(&mut seen.observed.servers);
         self.read.services = match (std::mem::take(&mut self.read.services), &want.services) {
             (Services::All, _) | (_, Services::All) => Services::All,
             (old, Services::None) => old,
@@ -108,7 +108,7 @@ fn missing(read: &Want, want: &Want) -> Want {
 
 /// Puts what was read into `into`, and nothing else.
 fn merge(into: &mut State, news: &State, want: &Want) {
-    into.services.extend(news.services.iter().map(|(key, entry)| (*key, entry.clone())));
+    into.services.append(&mut news.services.clone());
     if want.marks {
         into.marks.clone_from(&news.marks);
     }

@@ -207,8 +207,8 @@ impl Session {
             Mode::Live => self.ensure(&want_of(&held)).and_then(|()| {
                 let next = held.without(&self.view);
                 let steps = diff(&self.view, &next);
-                let actions = steps.into_iter().map(|step| self.with_origin(step)).collect();
-                self.effect(actions)
+                let plan = self.placed(steps);
+                self.effect(plan.actions)
             }),
         };
         self.held = held;
@@ -232,7 +232,7 @@ impl Session {
     pub fn rehearsed(&mut self) -> Plan {
         let Some(before) = self.rehearsals.pop() else { return Plan::default() };
         let steps = diff(&before.view, &self.view);
-        let plan = Plan { actions: steps.into_iter().map(|step| self.with_origin(step)).collect() };
+        let plan = self.placed(steps);
         self.mode = before.mode;
         self.view = before.view;
         self.base = before.base;
@@ -258,14 +258,33 @@ impl Session {
     /// What a staged session would send: from the machine as it is to what the script sees.
     pub fn plan(&self) -> Plan {
         let steps = diff(&self.actual, &self.view);
-        Plan { actions: steps.into_iter().map(|step| self.with_origin(step)).collect() }
+        self.placed(steps)
     }
 
-    fn with_origin(&self, step: Step) -> Action {
-        let of_service = || self.origins.get(&Thing::Service(*step.service()?));
-        let own = if self.origins.is_empty() { None } else { self.origins.get(&step.thing()) };
-        let origin = own.or_else(of_service).cloned();
-        Action { step, origin, reason: None }
+    /// A plan that says of each step where in the user's file it, or else its service, was asked for.
+    fn placed(&self, steps: Vec<Step>) -> Plan {
+        // Servers that were declared have no place of their own; ten thousand need not be looked for.
+        let servers = self.origins.keys().any(|thing| matches!(thing, Thing::Server(..)));
+        let mut last = None;
+        let mut place = |step: &Step| -> Option<Origin> {
+            let thing = step.thing();
+            let own = match thing {
+                Thing::Server(..) if !servers => None,
+                _ => self.origins.get(&thing),
+            };
+            let Some(service) = step.service() else { return own.cloned() };
+            let of_service = match last {
+                Some((key, origin)) if key == *service => origin,
+                _ => {
+                    let origin = self.origins.get(&Thing::Service(*service));
+                    last = Some((*service, origin));
+                    origin
+                }
+            };
+            own.or(of_service).cloned()
+        };
+        let actions = steps.into_iter().map(|step| Action { origin: place(&step), step, reason: None });
+        Plan { actions: actions.collect() }
     }
 
     /// Sends what is staged, as one plan.

@@ -115,7 +115,7 @@ pub fn plan_record(lua: &Lua, records: &Records, plan: &Plan) -> Checked<Value> 
         read::set(&data, "text", step_text(step))?;
         read::set(&data, "ipvsadm", ipvsadm(step))?;
         if let Some(origin) = &action.origin {
-            read::set(&data, "source", origin.file.as_str())?;
+            read::set(&data, "source", &*origin.file)?;
             read::set(&data, "line", origin.line)?;
         }
         steps.push(records.plain(lua, &STEP_RECORD, data)?);

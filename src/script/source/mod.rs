@@ -80,6 +80,6 @@ pub(super) fn whole_line(source: &str, line: u32) -> Option<Spot> {
 
 /// The lines of a file around a place, for an error that was found after the script had run.
 pub fn excerpt_of(origin: &crate::error::Origin) -> Option<Excerpt> {
-    let text = std::fs::read_to_string(&origin.file).ok()?;
+    let text = std::fs::read_to_string(&*origin.file).ok()?;
     whole_line(&text, origin.line).map(|spot| excerpt(&text, spot, ""))
 }

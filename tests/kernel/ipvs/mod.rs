@@ -11,18 +11,24 @@ use lvsh::kernel::ipvs::Ipvs;
 use lvsh::model::*;
 use lvsh::plan::Step;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn open() -> Ipvs {
     Ipvs::open().unwrap_or_else(|error| panic!("{error}: {:?}", error.notes))
 }
 
 fn all(ipvs: &mut Ipvs) -> BTreeMap<ServiceKey, ServiceEntry> {
-    let (services, observed) = ipvs.services(&Services::All).expect("reading");
+    let mut observed = Observed::default();
+    let services = ipvs.services(&Services::All, Some(&mut observed)).expect("reading");
     assert_eq!(ipvs.take_notes(), Vec::<String>::new());
     assert!(observed.services.keys().eq(services.keys()), "counters for every service");
     let servers: usize = services.values().map(|entry| entry.servers.len()).sum();
     assert_eq!(observed.servers.len(), servers, "counters for every server");
-    services
+    bare(services)
+}
+
+fn bare(services: BTreeMap<ServiceKey, Arc<ServiceEntry>>) -> BTreeMap<ServiceKey, ServiceEntry> {
+    services.into_iter().map(|(key, entry)| (key, Arc::unwrap_or_clone(entry))).collect()
 }
 
 /// Applies, and expects everything to be done.

@@ -164,7 +164,7 @@ fn without_privilege_the_remedy_is_told() {
         let denied = || {
             // SAFETY: the raw call changes the ids of this thread only, which ends right after.
             assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) }, 0);
-            Ipvs::open().and_then(|mut ipvs| ipvs.services(&Services::All)).expect_err("not permitted")
+            Ipvs::open().and_then(|mut ipvs| ipvs.services(&Services::All, None)).expect_err("not permitted")
         };
         scope.spawn(denied).join().expect("the thread")
     });

@@ -33,8 +33,8 @@ pub use isolate::isolate;
 pub use load::{Load, runs};
 pub use namespace::Namespace;
 pub use needs::ipvs as needs_ipvs;
-pub use seeded::seeded;
 pub use raw::Raw;
+pub use seeded::seeded;
 pub use topology::{Net, Topology};
 
 use std::time::{Duration, Instant};

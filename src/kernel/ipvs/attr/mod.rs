@@ -19,7 +19,7 @@ pub use value::{BePort, Count, FlagBits, Nested, UnionAddr, Value};
 
 use std::marker::PhantomData;
 
-use netlink_packet_core::{Emitable, NLA_F_NESTED, NLA_HEADER_SIZE, Nla, NlaBuffer, NlasIterator};
+use netlink_packet_core::{NLA_ALIGNTO, NLA_F_NESTED, NLA_HEADER_SIZE, Nla, NlaBuffer};
 
 /// What is wrong with bytes that should be attributes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,8 +43,8 @@ impl From<Malformed> for netlink_packet_core::DecodeError {
 
 /// One set of attributes (`IPVS_SVC_ATTR_*`, …).
 pub trait Attribute<'a>: Nla + Sized {
-    /// From the type (flags masked off) and the value of one attribute.
-    fn read(nla: NlaBuffer<&'a [u8]>) -> Result<Self, Malformed>;
+    /// From the type, its flags included, and the value of one attribute.
+    fn read(kind: u16, value: &'a [u8]) -> Result<Self, Malformed>;
 }
 
 /// Defines a set: `Variant(type of the value) = CONSTANT,` per attribute. What the kernel adds later is `Other`.
@@ -85,11 +85,9 @@ macro_rules! attributes {
         }
 
         impl<$life> $crate::kernel::ipvs::attr::Attribute<$life> for $set $(<$own>)? {
-            fn read(
-                nla: netlink_packet_core::NlaBuffer<&$life [u8]>,
-            ) -> Result<Self, $crate::kernel::ipvs::attr::Malformed> {
-                let bytes = $crate::kernel::ipvs::attr::value_of(nla);
-                match nla.kind() {
+            #[inline]
+            fn read(kind: u16, bytes: &$life [u8]) -> Result<Self, $crate::kernel::ipvs::attr::Malformed> {
+                match kind & netlink_packet_core::NLA_TYPE_MASK {
                     $($constant => match <$value as $crate::kernel::ipvs::attr::Value>::get(bytes) {
                         Some(value) => Ok(Self::$variant(value)),
                         None => Err($crate::kernel::ipvs::attr::Malformed::Length {
@@ -98,7 +96,7 @@ macro_rules! attributes {
                             expected: <$value as $crate::kernel::ipvs::attr::Value>::EXPECTED,
                         }),
                     },)*
-                    _ => $crate::kernel::ipvs::attr::other(nla).map(Self::Other),
+                    _ => Ok(Self::Other($crate::kernel::ipvs::attr::other(kind, bytes))),
                 }
             }
         }
@@ -116,38 +114,59 @@ pub(crate) fn value_of(nla: NlaBuffer<&[u8]>) -> &[u8] {
 
 /// An attribute without a row. Out of line: it never happens on the way of a dump.
 #[cold]
-pub(crate) fn other(nla: NlaBuffer<&[u8]>) -> Result<netlink_packet_core::DefaultNla, Malformed> {
-    use netlink_packet_core::Parseable;
-    netlink_packet_core::DefaultNla::parse(&nla).map_err(|error| Malformed::Frame(error.to_string()))
+pub(crate) fn other(kind: u16, bytes: &[u8]) -> netlink_packet_core::DefaultNla {
+    netlink_packet_core::DefaultNla::new(kind, bytes.to_vec())
 }
 
-/// Walks encoded attributes.
+/// Walks encoded attributes; ends at the first that does not hold.
 pub fn read<'a, A: Attribute<'a>>(bytes: &'a [u8]) -> Attributes<'a, A> {
-    Attributes { nlas: NlasIterator::new(bytes), set: PhantomData }
+    Attributes { rest: bytes, set: PhantomData }
 }
 
 /// See [`read`].
+///
+/// Not a [`netlink_packet_core::NlasIterator`]: a dump of ten thousand servers is four hundred thousand attributes, and this walk is one
+/// look at each header.
 pub struct Attributes<'a, A> {
-    nlas: NlasIterator<&'a [u8]>,
+    rest: &'a [u8],
     set: PhantomData<A>,
 }
 
 impl<'a, A: Attribute<'a>> Iterator for Attributes<'a, A> {
     type Item = Result<A, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match self.nlas.next()? {
-            Ok(nla) => Some(A::read(nla)),
-            Err(error) => Some(Err(Malformed::Frame(error.to_string()))),
+        let rest = std::mem::take(&mut self.rest);
+        if rest.is_empty() {
+            return None;
         }
+        let Some((head, _)) = rest.split_first_chunk::<NLA_HEADER_SIZE>() else {
+            return Some(Err(broken(rest.len(), NLA_HEADER_SIZE)));
+        };
+        let [a, b, c, d] = *head;
+        let length = usize::from(u16::from_ne_bytes([a, b]));
+        let Some(value) = rest.get(NLA_HEADER_SIZE..length) else {
+            return Some(Err(broken(rest.len(), length)));
+        };
+        // The last attribute may come without its padding.
+        self.rest = rest.get(length.next_multiple_of(NLA_ALIGNTO)..).unwrap_or_default();
+        Some(A::read(u16::from_ne_bytes([c, d]), value))
     }
+}
+
+#[cold]
+fn broken(got: usize, length: usize) -> Malformed {
+    Malformed::Frame(format!("an attribute of {length} bytes where {got} are left"))
 }
 
 /// Appends one attribute with its padding.
 pub fn put(out: &mut Vec<u8>, attr: &impl Nla) {
     let start = out.len();
-    out.resize(start + attr.buffer_len(), 0);
-    attr.emit(out.get_mut(start..).unwrap_or_default());
+    let length = NLA_HEADER_SIZE + attr.value_len();
+    out.resize(start + length.next_multiple_of(NLA_ALIGNTO), 0);
+    set_header(out, start, length, attr.kind());
+    attr.emit_value(out.get_mut(start + NLA_HEADER_SIZE..start + length).unwrap_or_default());
 }
 
 /// Appends an attribute whose value is the attributes that `fill` appends.
@@ -155,10 +174,16 @@ pub fn put_nested(out: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>))
     let start = out.len();
     out.extend_from_slice(&[0; NLA_HEADER_SIZE]);
     fill(out);
+    let length = out.len() - start;
+    set_header(out, start, length, kind | NLA_F_NESTED);
+}
+
+/// Fills in the header of the attribute that begins at `start`.
+fn set_header(out: &mut [u8], start: usize, length: usize, kind: u16) {
     // Our nests are some hundred bytes; one that does not fit is refused by the kernel as a broken frame.
-    let length = u16::try_from(out.len() - start).unwrap_or(u16::MAX);
-    if let Some((head, _)) = out.get_mut(start..).and_then(|nest| nest.split_first_chunk_mut::<4>()) {
-        let ([a, b], [c, d]) = (length.to_ne_bytes(), (kind | NLA_F_NESTED).to_ne_bytes());
+    let length = u16::try_from(length).unwrap_or(u16::MAX);
+    if let Some((head, _)) = out.get_mut(start..).and_then(|attr| attr.split_first_chunk_mut::<4>()) {
+        let ([a, b], [c, d]) = (length.to_ne_bytes(), kind.to_ne_bytes());
         *head = [a, b, c, d];
     }
 }
