@@ -3,11 +3,13 @@
 mod desired;
 mod host;
 mod mark;
+mod probe;
 mod server;
 mod service;
 
 pub(super) use desired::desired;
 pub(super) use host::{sync, sync_role, sysctl_value, timeouts, vip};
 pub(super) use mark::{Marks, marks};
+pub(super) use probe::{Probe, probe};
 pub(super) use server::{change_server, find_server, server};
 pub(super) use service::{change_service, key, service};

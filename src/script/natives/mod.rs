@@ -4,6 +4,7 @@ mod change;
 mod kernel;
 mod marks;
 mod policy;
+mod probes;
 pub(super) mod read;
 mod servers;
 mod services;
@@ -35,6 +36,7 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     kernel::ENTRIES,
     change::ENTRIES,
     policy::ENTRIES,
+    probes::ENTRIES,
     world::ENTRIES,
 ];
 

@@ -1,8 +1,10 @@
 //! What tables and values the API takes: the one description from which conversion, help, completion, stubs and
 //! the manual are made.
 
+mod probes;
 mod specs;
 
+pub use probes::*;
 pub use specs::*;
 
 /// A table with named keys. A key that is not here is an error.
