@@ -1,6 +1,7 @@
 //! The program: verbs, locks, state files, output and exit codes.
 
 mod args;
+mod care;
 mod clock;
 mod context;
 mod done;
@@ -24,6 +25,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use args::{Arguments, Verb};
+use care::What;
 use context::Context;
 use done::{Done, Look, fail, finish};
 use policy::{Goal, act};
@@ -50,7 +52,11 @@ fn whole() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error, start),
     };
-    let Arguments { common, verb } = arguments;
+    let Arguments { mut common, verb } = arguments;
+    // A round that comes late is of no use: the one at work is doing the same.
+    if matches!(verb, Verb::Check { .. }) {
+        common.lock.get_or_insert(args::LockMode::Skip);
+    }
     let name = verb.name();
     let command = command_line();
     let nothing = if verb.changes() && !common.dry_run { "nothing was changed" } else { "" };
@@ -83,6 +89,11 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::List { spelling } => look::list(context, spelling),
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
+        Verb::Check { args } => care::check(context, &args),
+        Verb::Drain { word } => care::decide(context, &word, What::Drain),
+        Verb::Undrain { word } | Verb::Ready { word } => care::decide(context, &word, What::Ready),
+        Verb::Maint { word } => care::decide(context, &word, What::Maint),
+        Verb::Weight { word, weight } => care::decide(context, &word, What::Weight(weight)),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
     }
 }

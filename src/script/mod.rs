@@ -30,7 +30,7 @@ mod vm;
 mod tests;
 
 pub use cancel::Cancel;
-pub use engine::{Answer, Engine, Job, Limits, Loaded};
+pub use engine::{Answer, Engine, Job, Limits, Loaded, Recall};
 pub use natives::{Level, set_log_level};
 pub use registry::{Entry, Param, registry};
 pub use sandbox::{Stdlib, print_aside};

@@ -193,7 +193,7 @@ mod tests {
         let (state, live) = machine();
         let drift = ["- mark 3  ip daddr 192.168.1.99 tcp dport 22  by others".to_string()];
         let up = Some(std::time::Duration::from_secs(273_600));
-        let view = StatusView { name: "web", up, mine: &state, live: &live, drift: &drift };
+        let view = StatusView { name: "web", up, mine: &state, live: &live, drift: &drift, care: None };
         insta::assert_snapshot!(status_text(&view, Style::plain()));
     }
 }

@@ -3,6 +3,7 @@
 mod commands;
 mod documents;
 mod foreign;
+mod health;
 mod leftovers;
 mod locks;
 mod policies;

@@ -26,6 +26,10 @@ pub struct Declared {
     pub devices: BTreeSet<IfName>,
     /// Where each thing was said.
     pub origins: BTreeMap<Thing, Origin>,
+    /// Why a thing is not as it was said: a server's weight by health or by the operator.
+    pub reasons: BTreeMap<Thing, String>,
+    /// Servers that come up get their weight in steps.
+    pub ramps: bool,
 }
 
 impl Session {
@@ -54,6 +58,7 @@ impl Session {
             *daemon = daemon.clone().canonical(*role, self.backend.mtu(&daemon.dev));
         }
         self.origins.extend(wanted.origins.clone());
+        self.reasons.extend(wanted.reasons.clone());
         if self.mode == Mode::Staged {
             self.may_change()?;
             self.view = next;

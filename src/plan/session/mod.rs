@@ -43,6 +43,8 @@ pub struct Session {
     view: State,
     read: Want,
     origins: BTreeMap<Thing, Origin>,
+    /// Why things are changed, where that is known.
+    reasons: BTreeMap<Thing, String>,
     /// What was sent at once, in order; for taking back.
     sent: Vec<Action>,
     /// Why effects are refused just now, if they are.
@@ -70,6 +72,7 @@ impl Session {
             view: State::default(),
             read: Want::default(),
             origins: BTreeMap::new(),
+            reasons: BTreeMap::new(),
             sent: Vec::new(),
             sealed: None,
             held: Owned::default(),
@@ -175,6 +178,9 @@ impl Session {
             if let Some(origin) = &action.origin {
                 self.origins.insert(action.step.thing(), origin.clone());
             }
+            if let Some(reason) = &action.reason {
+                self.reasons.insert(action.step.thing(), reason.clone());
+            }
         }
         Ok(())
     }
@@ -254,7 +260,8 @@ impl Session {
         let of_service = || self.origins.get(&Thing::Service(*step.service()?));
         let own = if self.origins.is_empty() { None } else { self.origins.get(&step.thing()) };
         let origin = own.or_else(of_service).cloned();
-        Action { step, origin, reason: None }
+        let reason = if self.reasons.is_empty() { None } else { self.reasons.get(&step.thing()).cloned() };
+        Action { step, origin, reason }
     }
 
     /// Sends what is staged, as one plan.

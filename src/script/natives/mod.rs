@@ -1,6 +1,7 @@
 //! What the API does. One file per subject, each with its part of the registry.
 
 mod change;
+mod health;
 mod kernel;
 mod marks;
 mod policy;

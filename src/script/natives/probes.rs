@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mlua::{Function, Table, Value};
+use mlua::{Function, Lua, Table, Value};
 
 use super::Call;
 use super::read::{set, table};
@@ -12,6 +12,7 @@ use crate::probe::{Answer, Job, Limits, Verdict, probe_all};
 use crate::script::build::{Probe, probe as build};
 use crate::script::convert::{Val, show};
 use crate::script::fault::{Checked, Fault};
+use crate::script::host::Host;
 use crate::script::records::lua_fault;
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::{PROBE, Ty};
@@ -50,11 +51,11 @@ pub static ENTRIES: &[Entry] = &[
     .example("local all = lvs.probe_all({ \"127.0.0.1\" }, { ping = true, timeout = 0.2 })"),
 ];
 
-struct Target {
+pub struct Target {
     /// What the answer is found under: as the user wrote it.
-    name: String,
-    addr: IpAddr,
-    port: Option<u16>,
+    pub name: String,
+    pub addr: IpAddr,
+    pub port: Option<u16>,
 }
 
 fn one(call: &mut Call<'_>) -> Checked<Value> {
@@ -65,7 +66,7 @@ fn one(call: &mut Call<'_>) -> Checked<Value> {
     let spec = build(&mut call.row(1)?).map_err(|fault| fault.arg(1))?;
     let answers = ask(call, &[target], &spec)?;
     match answers.into_iter().next() {
-        Some(answer) => shown(call, &spec, &answer).map(Value::Table),
+        Some(answer) => shown(call.lua, &spec, &answer).map(Value::Table),
         None => Ok(Value::Nil),
     }
 }
@@ -85,7 +86,7 @@ fn many(call: &mut Call<'_>) -> Checked<Value> {
     let answers = ask(call, &targets, &spec)?;
     let out = table(call.lua)?;
     for (target, answer) in targets.iter().zip(&answers) {
-        set(&out, &target.name, shown(call, &spec, answer)?)?;
+        set(&out, &target.name, shown(call.lua, &spec, answer)?)?;
     }
     Ok(Value::Table(out))
 }
@@ -121,39 +122,43 @@ fn target(value: &Value) -> Checked<Target> {
 }
 
 fn ask(call: &Call<'_>, targets: &[Target], spec: &Probe) -> Checked<Vec<Answer>> {
-    let mut jobs = Vec::with_capacity(targets.len());
-    for target in targets {
-        let port = spec.port.or(target.port).or(spec.usual);
-        let Some(port) = port else {
+    let questions: Vec<_> = targets.iter().map(|target| (target, spec)).collect();
+    ask_all(call.host, &questions).map_err(|fault| fault.arg(1))
+}
+
+/// Asks all at once; the answers are in the order of the questions.
+pub fn ask_all(host: &Host, questions: &[(&Target, &Probe)]) -> Checked<Vec<Answer>> {
+    let mut jobs = Vec::with_capacity(questions.len());
+    for (target, spec) in questions {
+        let Some(port) = spec.port.or(target.port).or(spec.usual) else {
             let kind = spec.kind;
             let text = format!("a {kind} check of {} needs a port", target.name);
-            return Err(Fault::bad(text)
-                .hint(format!("{kind} = {{ port = 80 }}, or port = 80 beside it"))
-                .arg(1));
+            return Err(Fault::bad(text).hint(format!("port = 80 beside {kind}")));
         };
         let (check, route) = (spec.check.clone(), spec.route.clone());
         jobs.push(Job { addr: target.addr, port, check, timeout: spec.timeout, route });
     }
-    let cancelled = || call.host.cancel.reason().is_some();
-    let limits = Limits { concurrency: spec.concurrency, cancelled: &cancelled };
-    let answers = probe_all(jobs, &limits)
+    let cancelled = || host.cancel.reason().is_some();
+    let concurrency = questions.iter().map(|(_, spec)| spec.concurrency).max().unwrap_or(1);
+    let answers = probe_all(jobs, &Limits { concurrency, cancelled: &cancelled })
         .map_err(|error| Fault::new(Error::new(Kind::Io, "io", format!("cannot make checks: {error}"))))?;
-    match (answers, call.host.stop()) {
+    match (answers, host.stop()) {
         (Some(answers), _) => Ok(answers),
         (None, Some(stop)) => Err(Fault::new(stop)),
         (None, None) => Ok(Vec::new()),
     }
 }
 
-fn shown(call: &Call<'_>, spec: &Probe, answer: &Answer) -> Checked<Table> {
+/// An answer as Lua sees it.
+pub fn shown(lua: &Lua, spec: &Probe, answer: &Answer) -> Checked<Table> {
     let (mut verdict, mut err) = (answer.verdict, answer.err.clone());
     if let (Some(pattern), Verdict::Good) = (&spec.pattern, verdict)
-        && !matches(call, &answer.seen.body, pattern)?
+        && !matches(lua, &answer.seen.body, pattern)?
     {
         verdict = Verdict::Bad;
         err = format!("the answer does not match \"{pattern}\"");
     }
-    let out = table(call.lua)?;
+    let out = table(lua)?;
     set(&out, "ok", verdict == Verdict::Good)?;
     let word = match verdict {
         Verdict::Good => "good",
@@ -166,28 +171,27 @@ fn shown(call: &Call<'_>, spec: &Probe, answer: &Answer) -> Checked<Table> {
         set(&out, "err", err)?;
     }
     let seen = &answer.seen;
-    let headers = table(call.lua)?;
+    let headers = table(lua)?;
     for (name, value) in &seen.headers {
         set(&headers, name, value.as_str())?;
     }
     set(&out, "headers", headers)?;
-    let body = call.lua.create_string(&seen.body).map_err(lua_fault)?;
+    let body = lua.create_string(&seen.body).map_err(lua_fault)?;
     set(&out, "body", body)?;
     set(&out, "status", seen.status)?;
     set(&out, "cert_days", seen.cert_days)?;
     set(&out, "percent", seen.percent)?;
     set(&out, "word", seen.word.as_deref())?;
     set(&out, "weight", seen.weight)?;
-    let records =
-        call.lua.create_sequence_from(seen.records.iter().map(String::as_str)).map_err(lua_fault)?;
+    let records = lua.create_sequence_from(seen.records.iter().map(String::as_str)).map_err(lua_fault)?;
     set(&out, "records", records)?;
     Ok(out)
 }
 
 /// Whether a Lua pattern is found; a pattern that is none is the script's fault.
-fn matches(call: &Call<'_>, text: &[u8], pattern: &str) -> Checked<bool> {
-    let find: Function = call.lua.named_registry_value("lvsh.find").map_err(lua_fault)?;
-    let text = call.lua.create_string(text).map_err(lua_fault)?;
+fn matches(lua: &Lua, text: &[u8], pattern: &str) -> Checked<bool> {
+    let find: Function = lua.named_registry_value("lvsh.find").map_err(lua_fault)?;
+    let text = lua.create_string(text).map_err(lua_fault)?;
     let found = find.call::<Value>((text, pattern));
     let found = found.map_err(|error| {
         let text = error.to_string();

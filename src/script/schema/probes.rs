@@ -1,6 +1,6 @@
 //! The tables of checks.
 
-use super::{Field, Schema, Ty, field, or};
+use super::{Field, Schema, Ty, field, needed, or};
 
 const TCP_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&PORT_ONLY)];
 const HTTP_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&HTTP)];
@@ -176,3 +176,117 @@ pub static PROBE: Schema = Schema {
 
 /// The names of the kinds of checks, in the order of [`PROBE`].
 pub const KINDS: &[&str] = &["tcp", "http", "https", "dns", "smtp", "ping", "udp", "exec", "agent", "steps"];
+
+const COUNT: Ty = Ty::Integer { min: 1, max: 1000 };
+const SOME_TIME: Ty = Ty::Seconds { min: 0, max: 31 * 86_400, whole: false };
+const PROBES: &Ty = &Ty::Table(&PROBE);
+
+/// Servers that come and go too often have to wait.
+pub static FLAP: Schema = Schema {
+    name: "a flap rule",
+    fields: &[
+        needed("changes", COUNT, "This many changes …"),
+        needed("within", SOME_TIME, "… within this time …"),
+        needed("hold", SOME_TIME, "… keep a server down until this long after the last one."),
+    ],
+};
+
+/// How a policy's servers are checked: one probe said here, or several in `probes`.
+pub static HEALTH: Schema = Schema {
+    name: "a health rule",
+    fields: &[
+        C_TCP,
+        C_HTTP,
+        C_HTTPS,
+        C_DNS,
+        C_SMTP,
+        C_PING,
+        C_UDP,
+        C_EXEC,
+        C_AGENT,
+        C_STEPS,
+        C_TLS,
+        DYNAMIC,
+        MATCH,
+        TIMEOUT,
+        PORT,
+        FROM,
+        DEV,
+        MARK,
+        CONCURRENCY,
+        field("probes", Ty::List(PROBES), "Several checks of each server, instead of one."),
+        or(field("need", Ty::Enum(&["all", "any"]), "How many of several probes must be good."), "\"all\""),
+        or(field("rise", COUNT, "Good rounds in a row until a server is up."), "2"),
+        or(field("fall", COUNT, "Bad rounds in a row until it is down."), "3"),
+        or(
+            field(
+                "initial",
+                Ty::Enum(&["up", "down", "first"]),
+                "Before the first answer; first: that one decides alone.",
+            ),
+            "\"up\"",
+        ),
+        or(
+            field(
+                "down",
+                Ty::Enum(&["inhibit", "remove"]),
+                "A server that is down gets weight 0, or leaves the table.",
+            ),
+            "\"inhibit\"",
+        ),
+        or(
+            field(
+                "min_up",
+                Ty::Integer { min: 0, max: 65535 },
+                "Keep the last weights rather than have fewer servers above 0; 0 with a sorry server.",
+            ),
+            "1",
+        ),
+        or(
+            field(
+                "panic",
+                Ty::Integer { min: 0, max: 100 },
+                "With fewer per cent of the servers up, keep the last weights.",
+            ),
+            "0",
+        ),
+        or(
+            field(
+                "quorum",
+                Ty::Integer { min: 1, max: 1 << 24 },
+                "Weight that must be up for the service to be up.",
+            ),
+            "1",
+        ),
+        or(
+            field(
+                "hysteresis",
+                Ty::Integer { min: 0, max: 1 << 24 },
+                "quorum + this to come up, quorum - this to stay up.",
+            ),
+            "0",
+        ),
+        field("flap", Ty::Table(&FLAP), "Damping of servers that come and go."),
+        field(
+            "max_change",
+            Ty::Integer { min: 1, max: 65535 },
+            "Most that weight() and agents change in one round.",
+        ),
+    ],
+};
+
+pub static SLOW_START: Schema = Schema {
+    name: "a slow start",
+    fields: &[
+        needed("over", SOME_TIME, "Time from coming up to the full weight."),
+        or(field("from", Ty::Integer { min: 1, max: 65535 }, "Weight at first."), "1"),
+    ],
+};
+
+pub static DRAIN: Schema = Schema {
+    name: "a drain rule",
+    fields: &[
+        field("timeout", SOME_TIME, "A drained server has this long to lose its connections."),
+        or(field("remove", Ty::Boolean, "Then it leaves the table, until undrain or ready."), "false"),
+    ],
+};

@@ -1,6 +1,6 @@
 //! The tables of the API.
 
-use super::{Field, Schema, Ty, field, needed, or};
+use super::{DRAIN, Field, HEALTH, SLOW_START, Schema, Ty, field, needed, or};
 use crate::model::MAX_PERSIST_SECONDS;
 
 const MARK_NUMBER: Ty = Ty::Mark;
@@ -257,6 +257,16 @@ pub static POLICY: Schema = Schema {
         D_SYSCTLS,
         D_TIMEOUTS,
         D_SYNC,
+        field("health", Ty::Table(&HEALTH), "How servers are checked, and when they are up or down."),
+        field("slow_start", Ty::Table(&SLOW_START), "A server that came up gets its weight in steps."),
+        field("drain", Ty::Table(&DRAIN), "What becomes of a drained server."),
+        field("sorry", Ty::Table(&SERVER), "Takes the clients when the service is down."),
+        field(
+            "weight",
+            Ty::Function,
+            "The last word on a server's weight: called with the policy and facts, returns a number or nil.",
+        ),
+        field("on_change", Ty::Function, "Called with each change that a check made."),
         field("on_start", Ty::Function, "Called with the policy after everything was declared."),
         field("on_stop", Ty::Function, "Called with the policy before everything is released."),
         field("start", Ty::Function, "Replaces the derived start; self:default_start() is the derived one."),
