@@ -86,7 +86,10 @@ impl Site {
         let list = self.run(&["list", "--json"]).ok().json();
         let servers = list["services"][0]["servers"].as_array().cloned().unwrap_or_default();
         let weight = |addr: &str| {
-            servers.iter().find(|server| server["server"] == addr).and_then(|server| server["weight"].as_i64())
+            servers
+                .iter()
+                .find(|server| server["server"] == addr)
+                .and_then(|server| server["weight"].as_i64())
         };
         [weight(&self.a.addr), weight(&self.b.addr)]
     }

@@ -6,6 +6,7 @@ mod support;
 mod conformance;
 mod cycle;
 mod demo;
+mod health;
 mod ipvs;
 mod lab;
 mod site;
