@@ -1,7 +1,7 @@
 -- The policy object, and what else of the API is easier said in Lua.
 --
 -- `inner` holds natives that scripts do not see. They raise error objects themselves.
-local inner = ...
+local inner, round, rules_of = ...
 local pack, unpack, xpcall, error, type, setmetatable = table.pack, table.unpack, xpcall, error, type, setmetatable
 local ipairs = ipairs
 
@@ -16,10 +16,17 @@ local function of(self)
   return it
 end
 
+-- The weights as the last check left them, with what the operator has said since; nil when nothing is known.
+local function weights_of(it, given)
+  if type(given) ~= "table" then return nil end
+  return round(inner.pool(it.declared), it.rules, given.memory, nil, given.admin or {}, given.now)
+end
+
 -- args = { adopt = true } takes over what is in the way instead of refusing.
 function methods.default_start(self, args)
   local it = of(self)
-  inner.declare(it.declared, it.name, type(args) == "table" and args.adopt == true)
+  args = type(args) == "table" and args or {}
+  inner.declare(it.declared, it.name, args.adopt == true, weights_of(it, args.health))
   if it.given.on_start then it.given.on_start(self) end
 end
 
@@ -47,10 +54,31 @@ function methods.plan(self)
   return inner.plan(it.declared, it.name)
 end
 
+-- One round of health: asks, remembers, and sets the weights that follow. Returns what was found.
+function methods.default_check(self, args)
+  local it = of(self)
+  local given = type(args) == "table" and args.health or {}
+  local pool = inner.pool(it.declared)
+  -- A policy without probes is still weighed: by the operator, and by its hook.
+  local asked
+  if type(args) ~= "table" or args.ask ~= false then asked = inner.ask(it.declared) end
+  local found = round(pool, it.rules, given.memory, asked, given.admin or {}, given.now or inner.now())
+  inner.weights(it.declared, found)
+  return found
+end
+
+-- After the changes of a check were made: the hook hears of each.
+function methods.changed(self, events)
+  local hook = of(self).given.on_change
+  if not hook then return end
+  for _, event in ipairs(events) do hook(event) end
+end
+
 -- What the policy starts with decides: a start of the user's own is also what apply runs.
 function methods.apply(self) return self:start { adopt = true } end
 
 methods.start, methods.stop, methods.status = methods.default_start, methods.default_stop, methods.default_status
+methods.check = methods.default_check
 
 local policy = {
   __name = "policy",
@@ -67,7 +95,11 @@ local function make(name, declared, given)
   local object = { name = name }
   -- What the spec replaces; the derived one stays reachable as default_….
   object.start, object.stop, object.status = given.start, given.stop, given.status
-  kept[object] = { name = name, declared = declared, given = given }
+  local rules = rules_of(given.rules)
+  if given.weight then
+    rules.weight = function(facts) return inner.whole(given.weight(object, facts)) end
+  end
+  kept[object] = { name = name, declared = declared, given = given, rules = rules }
   return setmetatable(object, policy)
 end
 

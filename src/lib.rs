@@ -27,6 +27,8 @@ pub mod backend;
 
 pub mod kernel;
 
+pub mod probe;
+
 pub mod view;
 
 pub mod script;

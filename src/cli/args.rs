@@ -64,9 +64,9 @@ pub struct Common {
     /// Stop after this long and roll back: 50s, 500ms, 2m
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
-    /// What to do while another run holds the lock; wait gives up after 5 s
-    #[arg(long, global = true, value_name = "HOW", default_value = "wait")]
-    pub lock: LockMode,
+    /// What to do while another run holds the lock; wait gives up after 5 s [default: wait; check: skip]
+    #[arg(long, global = true, value_name = "HOW")]
+    pub lock: Option<LockMode>,
     /// Work in this network namespace
     #[arg(long, global = true, value_name = "NAME")]
     pub netns: Option<String>,
@@ -180,6 +180,45 @@ pub enum Verb {
     /// Make a policy of the running machine or of what was saved; or put it back with --apply
     #[command(after_help = "Example:\n  ipvsadm -Sn | lvsh import - -o web.lua")]
     Import(super::import::Arguments),
+    /// One round of health: ask the servers, and set the weights that follow
+    #[command(after_help = "Example:\n  * * * * * root lvsh check --quiet web")]
+    Check {
+        #[command(flatten)]
+        args: super::care::Check,
+    },
+    /// No new clients for a server; those it has may finish
+    #[command(after_help = "Example:\n  lvsh drain web 192.168.1.109 --reason 'new kernel' --wait")]
+    Drain {
+        #[command(flatten)]
+        word: super::care::Word,
+    },
+    /// Take a drain back
+    #[command(after_help = "Example:\n  lvsh undrain web 192.168.1.109")]
+    Undrain {
+        #[command(flatten)]
+        word: super::care::Word,
+    },
+    /// Weight 0 for a server, whatever its checks say, until ready
+    #[command(after_help = "Example:\n  lvsh maint web 192.168.1.109 --reason 'disk'")]
+    Maint {
+        #[command(flatten)]
+        word: super::care::Word,
+    },
+    /// End drain and maint of a server
+    #[command(after_help = "Example:\n  lvsh ready web 192.168.1.109")]
+    Ready {
+        #[command(flatten)]
+        word: super::care::Word,
+    },
+    /// Another weight for a server than the policy's; without a number the policy's again
+    #[command(after_help = "Example:\n  lvsh weight web 192.168.1.109 4")]
+    Weight {
+        #[command(flatten)]
+        word: super::care::Word,
+        /// 0..65535
+        #[arg(value_parser = clap::value_parser!(u32).range(0..=65535))]
+        weight: Option<u32>,
+    },
     /// Check a policy and say what the kernel would do with it that one may not expect
     #[command(after_help = "Example:\n  lvsh lint web")]
     Lint {
@@ -223,6 +262,12 @@ impl Verb {
             Verb::Ipvsadm(_) => "ipvsadm",
             Verb::Export(_) => "export",
             Verb::Import(_) => "import",
+            Verb::Check { .. } => "check",
+            Verb::Drain { .. } => "drain",
+            Verb::Undrain { .. } => "undrain",
+            Verb::Maint { .. } => "maint",
+            Verb::Ready { .. } => "ready",
+            Verb::Weight { .. } => "weight",
             Verb::Lint { .. } => "lint",
             Verb::Help(_) => "help",
             Verb::Types(_) => "types",

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::args::{Color, Common, Machine as Which};
+use super::args::{Color, Common, LockMode, Machine as Which};
 use super::clock;
 use super::lock::Lock;
 use super::machine::{Machine, Notes};
@@ -85,7 +85,8 @@ impl Context {
     pub fn engine(&self) -> Result<Engine> {
         let lib_dirs = vec![self.common.config_dir.join("lib")];
         let stdlib = self.common.stdlib.into();
-        let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust: super::find::check };
+        let recall = super::care::recall(self.store.as_ref());
+        let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust: super::find::check, recall };
         Engine::new(limits, self.cancel.clone())
     }
 
@@ -157,7 +158,8 @@ impl Context {
     pub fn lock(&self, store: &Store, name: &str) -> Result<Result<Lock, Skipped>> {
         store.prepare()?;
         let path = store.lock_file(name);
-        let lock = Lock::take(&path, name, self.common.lock, &self.command, &self.cancel)?;
+        let lock =
+            Lock::take(&path, name, self.common.lock.unwrap_or(LockMode::Wait), &self.command, &self.cancel)?;
         Ok(lock.ok_or(Skipped))
     }
 

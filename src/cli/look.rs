@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::care;
 use super::clock;
 use super::context::Context;
 use super::done::Done;
@@ -11,9 +12,9 @@ use super::machine::Machine;
 use super::stage::{Open, Past, Policy, advise, drift, left, load, past, stage_start};
 use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Kind, Result};
-use crate::model::State;
+use crate::model::{ServiceKey, State};
 use crate::plan::{Journal, NoJournal, diff};
-use crate::view::{StatusView, state_value, status_text, step_text};
+use crate::view::{Care, StatusView, state_value, status_text, step_text};
 
 /// How a policy is: what it owns, as the kernel has it now.
 pub fn status(context: &Context, name: &str) -> Result<Done> {
@@ -43,6 +44,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
             live: &Default::default(),
             timeouts: None,
             drift: &[],
+            care: None,
         };
         let done = Done::text(status_text(&view, context.style()));
         return Ok(done.with("policy", name.clone()).with("status", "not started").code(context, 5));
@@ -65,9 +67,32 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     let lines: Vec<String> = changed.iter().map(|step| format!("{}  by others", step_text(step))).collect();
     let up = clock::since_boot().saturating_sub(Duration::from_secs_f64(saved.started.max(0.0)));
     let timeouts = owned.timeouts.map(|_| mine.timeouts);
-    let view =
-        StatusView { name: &name, up: Some(up), mine: &mine, live: &seen.observed, timeouts, drift: &lines };
-    let state = if words.is_empty() { "ok" } else { "drifted" };
+    let cared =
+        context.store.as_ref().map(|store| care::cared(store, &name)).transpose()?.unwrap_or_default();
+    let (row, gone) = (
+        |service: &ServiceKey, server: &str, weight| cared.row(service, server, weight),
+        |service: &ServiceKey| cared.gone(service),
+    );
+    let care = cared.known().then(|| Care {
+        degraded: cared.degraded(),
+        age: cared.age().map(Duration::from_secs_f64),
+        row: &row,
+        gone: &gone,
+    });
+    let view = StatusView {
+        name: &name,
+        up: Some(up),
+        mine: &mine,
+        live: &seen.observed,
+        timeouts,
+        drift: &lines,
+        care,
+    };
+    let state = match (cared.degraded(), words.is_empty()) {
+        (Some(_), _) => "degraded",
+        (None, false) => "drifted",
+        (None, true) => "ok",
+    };
     let done = Done::text(status_text(&view, context.style()))
         .with("policy", name.clone())
         .with("path", path.display().to_string())
@@ -76,7 +101,12 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
         .with("started_boot_s", saved.started as u64)
         .with("drift", lines.clone());
     let done = with_state(done, state_value(&mine, &seen.observed, |_| Some(name.clone())));
-    Ok(done.code(context, if words.is_empty() { 0 } else { 5 }))
+    let servers = mine.services.iter().flat_map(|(key, entry)| {
+        entry.servers.iter().map(|(id, server)| cared.value(key, id, Some(server.weight.get())))
+    });
+    let health: Vec<Value> = servers.filter(|_| cared.known()).collect();
+    let done = if cared.known() { done.with("health", health) } else { done };
+    Ok(done.code(context, if state == "ok" { 0 } else { 5 }))
 }
 
 pub fn with_state(mut done: Done, state: Value) -> Done {

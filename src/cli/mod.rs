@@ -1,6 +1,7 @@
 //! The program: verbs, locks, state files, output and exit codes.
 
 mod args;
+mod care;
 mod clock;
 mod connections;
 mod context;
@@ -33,6 +34,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use args::{Arguments, Verb};
+use care::What;
 use context::Context;
 use done::{Done, Look, fail, finish};
 use policy::{Goal, act};
@@ -63,6 +65,11 @@ fn whole() -> ExitCode {
             Err(error) => return usage(&error, start),
         },
     };
+    let mut common = common;
+    // A round that comes late is of no use: the one at work is doing the same.
+    if matches!(verb, Verb::Check { .. }) {
+        common.lock.get_or_insert(args::LockMode::Skip);
+    }
     let name = verb.name();
     let command = command_line();
     let nothing = if verb.changes() && !common.dry_run { "nothing was changed" } else { "" };
@@ -102,6 +109,11 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Eval { code } => run::eval(context, code),
         Verb::Export(arguments) => export::export(context, &arguments),
         Verb::Import(arguments) => import::import(context, &arguments),
+        Verb::Check { args } => care::check(context, &args),
+        Verb::Drain { word } => care::decide(context, &word, What::Drain),
+        Verb::Undrain { word } | Verb::Ready { word } => care::decide(context, &word, What::Ready),
+        Verb::Maint { word } => care::decide(context, &word, What::Maint),
+        Verb::Weight { word, weight } => care::decide(context, &word, What::Weight(weight)),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
         Verb::Help(asked) => tooling::help(context, &asked),
         Verb::Types(asked) => tooling::types(context, &asked),

@@ -1,6 +1,7 @@
 //! start, apply, stop, restart, plan.
 
 use super::args::Spelling;
+use super::care;
 use super::clock;
 use super::context::{Context, Skipped};
 use super::done::Done;
@@ -186,6 +187,7 @@ fn remember(
     let (name, journal) = (&target.name, store.journal_file(&target.name));
     let Goal::Start { adopt } = goal else {
         journal::discard(&journal)?;
+        care::forget(store, name)?;
         return store.remove(name);
     };
     let now = clock::since_boot().as_secs_f64();

@@ -4,12 +4,12 @@ use std::io::{BufRead, IsTerminal};
 
 use super::context::{Context, Skipped};
 use super::done::Done;
-use super::journal::Keep;
+use super::journal::{self, Keep};
 use super::policy::{Goal, Target, gone, report, send, skipped};
 use super::stage::{Open, Past, advise, journal_of, stage_start, stage_stop};
-use crate::backend::{Backend, Memory};
+use crate::backend::{Backend, Memory, Services, Want};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Journal, NoJournal};
+use crate::plan::{Journal, Mode, NoJournal, Owned, Plan, Session};
 
 /// Stop, then start, as two plans: what is between them is dropped.
 pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
@@ -49,10 +49,17 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
                     journal_of(context, &target.name, Keep::Claims),
                 ))
             };
-            let mut fresh = stage_start(context, policy, open, &Past::default(), false)
-                .map_err(|error| error.note("it was stopped, and is not started again"))?;
-            send(context, &target, &mut fresh, &Past::default(), goal)
-                .map_err(|error| error.note("it was stopped, and is not started again"))?;
+            let mut fresh = match stage_start(context, policy, open, &Past::default(), false) {
+                Ok(fresh) => fresh,
+                Err(error) => return Err(bring_back(context, &target, &down.plan, &before, error)),
+            };
+            if let Err(error) = send(context, &target, &mut fresh, &Past::default(), goal) {
+                return Err(match error.kind {
+                    // Nobody knows what stands: it is not to be built upon.
+                    Kind::RollbackFailed => error,
+                    _ => bring_back(context, &target, &down.plan, &before, error),
+                });
+            }
             up = Ok(fresh);
             done
         }
@@ -71,6 +78,34 @@ pub fn restart(context: &Context, name: &str, yes: bool) -> Result<Done> {
         code: started.code,
         ..Done::default()
     })
+}
+
+/// The new policy could not be started: the machine gets back what `stop` took away, and the error says so.
+fn bring_back(context: &Context, target: &Target, down: &Plan, before: &Past, error: Error) -> Error {
+    let again = || -> Result<()> {
+        let journal = journal_of(context, &target.name, Keep::Claims);
+        let mut session = Session::new(context.backend(false)?, journal, Mode::Staged, Owned::default());
+        let plan = down.inverse();
+        session.see(&Want {
+            services: Services::All,
+            marks: true,
+            vips: true,
+            host: true,
+            ..Want::default()
+        })?;
+        session.commit(&plan)?;
+        if let (Some(store), Some(saved)) = (&context.store, &before.saved) {
+            store.save(&target.name, &saved.path, saved.started, saved.owned.clone(), saved.made())?;
+            journal::discard(&store.journal_file(&target.name))?;
+        }
+        Ok(())
+    };
+    match again() {
+        Ok(()) => error.note("it was stopped, and is started again as it was before"),
+        Err(trouble) => error
+            .note(format!("it was stopped, and could not be brought back: {trouble}"))
+            .hint(format!("lvsh start {} when the trouble is gone", target.name)),
+    }
 }
 
 fn ask(context: &Context, name: &str, yes: bool) -> Result<()> {

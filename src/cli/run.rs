@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::care;
 use super::context::{Context, Skipped};
 use super::done::Done;
 use super::find;
@@ -58,6 +59,9 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
     };
     for warning in std::mem::take(&mut session.warnings) {
         context.warn("", warning);
+    }
+    if !dry && let Err(error) = care::retain(context.store.as_ref(), &answer.states) {
+        return Err(take_back(context, name, &mut session, point, error));
     }
     session.close()?;
     forget(context, name)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::care;
 use super::clock;
 use super::context::Context;
 use super::find;
@@ -15,7 +16,8 @@ use crate::backend::{Backend, Memory, Want};
 use crate::error::{Error, Kind, Result};
 use crate::model::{State, SysctlName, Timeouts};
 use crate::plan::{
-    EXPIRE_QUIESCENT, Journal, Mode, NoJournal, Owned, Plan, Session, Step, Thing, diff, lint, lint_plan,
+    EXPIRE_QUIESCENT, Journal, Mode, NoJournal, Owned, Plan, Session, Step, Thing, Warning, diff, lint,
+    lint_plan, lint_ramps,
 };
 use crate::script::{Engine, Job, Loaded};
 use crate::view::{drift_words, sign};
@@ -133,6 +135,8 @@ pub struct Staged {
     pub heirs: Vec<Heir>,
     /// What differs from what was left.
     pub drift: BTreeMap<Thing, String>,
+    /// What lint knows of the policy itself, beside what it makes of the machine.
+    pub advice: Vec<Warning>,
 }
 
 impl Staged {
@@ -166,10 +170,13 @@ pub fn stage_start(
 ) -> Result<Staged> {
     let mut owned = past.owned.clone();
     let mut taken = Vec::new();
+    let known = |store: &Store| care::known(store, &policy.loaded.name);
+    let health = context.store.as_ref().map(known).transpose()?;
     let mut session = loop {
         let (backend, journal) = open()?;
         let session = Session::new(backend, journal, Mode::Staged, owned.clone());
-        let job = Job::Call { method: "start".to_string(), args: json!({ "adopt": adopt }) };
+        let job =
+            Job::Call { method: "start".to_string(), args: json!({ "adopt": adopt, "health": health }) };
         let (session, answer) = policy.engine.run(session, job);
         match answer {
             Ok(_) => break session,
@@ -200,7 +207,8 @@ pub fn stage_start(
     // Only what has to be mended can have drifted.
     let saved = past.saved.as_ref().filter(|_| !plan.is_empty());
     let drift = drift(saved, session.actual());
-    Ok(Staged { session, plan, owned, heirs, drift })
+    let advice = policy.loaded.desired.as_ref().map(lint_ramps).unwrap_or_default();
+    Ok(Staged { session, plan, owned, heirs, drift, advice })
 }
 
 /// Makes the thing that an `add` was refused for the policy's own; `None` if it is its own already, or not there.
@@ -280,7 +288,8 @@ pub fn stage_stop(
     session.release(&owned)?;
     let heirs = spare(context, name, past, &owned, &mut session);
     let plan = session.plan();
-    Ok(Staged { session, plan, owned: Owned::default(), heirs, drift: BTreeMap::new() })
+    let (owned, drift, advice) = Default::default();
+    Ok(Staged { session, plan, owned, heirs, drift, advice })
 }
 
 /// What a policy left, beside what is there now; what it does not own of the two is equal.
@@ -326,6 +335,9 @@ fn lint_all(context: &Context, staged: &mut Staged) {
     }
     for warning in lint(&mine, staged.session.view(), machine.as_ref()) {
         context.advise(warning);
+    }
+    for warning in &staged.advice {
+        context.advise(warning.clone());
     }
     if let Ok((_, observed)) = staged.session.see_live(&Want::default()) {
         let observed = observed.clone();

@@ -85,7 +85,16 @@ impl Store {
         })
     }
 
-    fn file(&self, name: &str, ending: &str) -> PathBuf {
+    /// Where what an operator decided is kept, which survives a reboot: /var/lib/lvsh for /run/lvsh, else in the
+    /// folder itself.
+    pub fn decisions(&self) -> PathBuf {
+        match self.folder.strip_prefix("/run/lvsh") {
+            Ok(rest) => Path::new("/var/lib/lvsh").join(rest),
+            Err(_) => self.folder.join("decided"),
+        }
+    }
+
+    pub fn file(&self, name: &str, ending: &str) -> PathBuf {
         self.folder.join(format!("{name}.{ending}"))
     }
 

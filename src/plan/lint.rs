@@ -1,7 +1,7 @@
 //! The known traps of IPVS, said before they bite.
 
 use super::buckets::{percent, shares, table};
-use super::{Plan, Step};
+use super::{Declared, Plan, Step};
 use crate::backend::Capabilities;
 use crate::model::{
     Fwmark, Observed, Server, ServerKey, ServiceEntry, ServiceKey, State, SysctlName, Weight,
@@ -40,6 +40,17 @@ pub fn lint(desired: &State, seen: &State, machine: Option<&Capabilities>) -> Ve
         }
     }
     out
+}
+
+/// A slow start goes up in whole numbers: from 1 to 1 there is no step.
+pub fn lint_ramps(declared: &Declared) -> Vec<Warning> {
+    let services = declared.services.iter().filter(|_| declared.ramps);
+    let flat = services.filter(|(_, entry)| entry.servers.values().any(|server| server.weight.get() == 1));
+    let warn = |(key, _): (&ServiceKey, _)| Warning {
+        subject: key.to_string(),
+        message: "base weight 1 cannot ramp; use 8 for all servers".to_string(),
+    };
+    flat.map(warn).collect()
 }
 
 /// Warnings about changes rather than about states: draining a server whose clients persist.

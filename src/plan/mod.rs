@@ -20,7 +20,7 @@ pub use dump::{Dump, Says};
 pub use execute::{Report, execute};
 pub use journal::{Journal, NoJournal};
 
-pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_plan};
+pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_plan, lint_ramps};
 pub use order::{rank, sort};
 pub use owned::Owned;
 pub use refusal::{no_service, refusal};

@@ -23,6 +23,24 @@ pub struct Limits {
     pub lib_dirs: Vec<PathBuf>,
     /// Refuses a module that may not be trusted, as the policy itself was checked before.
     pub trust: fn(&Path) -> Result<()>,
+    /// What the last good run left under a name, for `lvs.state`.
+    pub recall: Recall,
+}
+
+/// Reads what was left under a name; `null` when there is nothing.
+#[derive(Clone)]
+pub struct Recall(pub Arc<dyn Fn(&str) -> Result<serde_json::Value> + Send + Sync>);
+
+impl std::fmt::Debug for Recall {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Recall")
+    }
+}
+
+impl Default for Recall {
+    fn default() -> Recall {
+        Recall(Arc::new(|_| Ok(serde_json::Value::Null)))
+    }
 }
 
 impl Default for Limits {
@@ -32,6 +50,7 @@ impl Default for Limits {
             stdlib: Stdlib::Safe,
             lib_dirs: vec![PathBuf::from("/etc/lvsh/lib")],
             trust: |_| Ok(()),
+            recall: Recall::default(),
         }
     }
 }
@@ -60,6 +79,8 @@ pub struct Answer {
     pub status: Option<(String, String)>,
     /// What was logged at `warn` and above.
     pub warnings: Vec<String>,
+    /// What `lvs.state` tables hold now, by name: to be kept if the run ends well.
+    pub states: Vec<(String, serde_json::Value)>,
 }
 
 /// A policy file that was loaded.

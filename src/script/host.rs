@@ -1,12 +1,13 @@
 //! What the natives of one VM share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cancel::{Cancel, brief};
-use super::engine::Limits;
+use super::engine::{Limits, Recall};
 use super::source::Sources;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Session;
@@ -37,6 +38,9 @@ pub(super) struct Host {
     pub deadline: Cell<Option<Instant>>,
     /// The stop as the hook met it first, with the place where Lua was.
     pub stopped: RefCell<Option<Error>>,
+    /// Tables of `lvs.state`, by name.
+    pub states: RefCell<BTreeMap<String, mlua::Table>>,
+    pub recall: Recall,
     /// Whether globals may be made: in `eval` and the REPL.
     pub loose: Cell<bool>,
 }
@@ -56,6 +60,8 @@ impl Host {
             warnings: RefCell::default(),
             deadline: Cell::new(None),
             stopped: RefCell::default(),
+            states: RefCell::default(),
+            recall: limits.recall.clone(),
             loose: Cell::new(false),
         }
     }

@@ -31,7 +31,7 @@ mod vm;
 mod tests;
 
 pub use cancel::Cancel;
-pub use engine::{Answer, Engine, Job, Limits, Loaded};
+pub use engine::{Answer, Engine, Job, Limits, Loaded, Recall};
 pub use natives::{Level, check_name, set_log_level};
 pub use registry::{Entry, Param, registry};
 pub use sandbox::{Stdlib, print_aside};

@@ -43,6 +43,7 @@ pub(super) fn furnish(lua: &Lua, host: &Rc<Host>, stdlib: Stdlib) -> mlua::Resul
     let string: Table = globals.raw_get("string")?;
     string.raw_set("dump", Value::Nil)?;
     lua.set_named_registry_value("lvsh.format", string.raw_get::<Function>("format")?)?;
+    lua.set_named_registry_value("lvsh.find", string.raw_get::<Function>("find")?)?;
     let os: Table = globals.raw_get("os")?;
     if stdlib == Stdlib::Safe {
         for name in ["dofile", "loadfile", "collectgarbage"] {

@@ -12,6 +12,7 @@ mod change;
 mod connections;
 mod convert;
 mod errors;
+mod health;
 mod help;
 mod policy;
 mod records;

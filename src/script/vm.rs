@@ -57,6 +57,7 @@ impl Vm {
         self.host.loose.set(false);
         self.host.entry.take();
         self.host.stopped.take();
+        self.host.states.take();
         let done = match job {
             Job::Load(path) => self.load(&path),
             Job::Call { method, args } => self.call(&method, &args),
@@ -76,6 +77,7 @@ impl Vm {
         rearmed.map_err(|error| caught_outside(&self.host, &error))?;
         answer.status = self.host.status.take();
         answer.warnings = self.host.warnings.take();
+        answer.states = self.states();
         Ok(answer)
     }
 
@@ -124,7 +126,7 @@ impl Vm {
         let has = |name: &str| matches!(table.get::<Value>(name), Ok(Value::Function(_)));
         let mut methods = Vec::new();
         if declared.is_some() {
-            methods.extend(["start", "stop", "apply", "status", "plan"].map(str::to_string));
+            methods.extend(["start", "stop", "apply", "status", "plan", "check"].map(str::to_string));
         } else {
             if !has("start") || !has("stop") {
                 let missing = if has("start") { "stop" } else { "start" };
@@ -253,29 +255,42 @@ impl Vm {
         Answer { values, ..Answer::default() }
     }
 
-    fn to_lua(&self, json: &serde_json::Value) -> mlua::Result<Value> {
-        use serde_json::Value as Json;
-        Ok(match json {
-            Json::Null => Value::Nil,
-            Json::Bool(value) => Value::Boolean(*value),
-            Json::Number(number) => match number.as_i64() {
-                Some(number) => Value::Integer(number),
-                None => Value::Number(number.as_f64().unwrap_or(0.0)),
-            },
-            Json::String(text) => Value::String(self.lua.create_string(text)?),
-            Json::Array(items) => {
-                let items = items.iter().map(|item| self.to_lua(item)).collect::<mlua::Result<Vec<_>>>()?;
-                Value::Table(self.lua.create_sequence_from(items)?)
-            }
-            Json::Object(fields) => {
-                let table = self.lua.create_table()?;
-                for (key, value) in fields {
-                    table.raw_set(key.as_str(), self.to_lua(value)?)?;
-                }
-                Value::Table(table)
-            }
-        })
+    /// What the tables of `lvs.state` hold now.
+    fn states(&self) -> Vec<(String, serde_json::Value)> {
+        let Ok(records) = Records::of(&self.lua) else { return Vec::new() };
+        let states = std::mem::take(&mut *self.host.states.borrow_mut());
+        let json = |table: Table| shown(&self.lua, &self.host, &records, &Value::Table(table)).json;
+        states.into_iter().map(|(name, table)| (name, json(table))).collect()
     }
+
+    fn to_lua(&self, json: &serde_json::Value) -> mlua::Result<Value> {
+        to_lua(&self.lua, json)
+    }
+}
+
+/// JSON as Lua values.
+pub(super) fn to_lua(lua: &Lua, json: &serde_json::Value) -> mlua::Result<Value> {
+    use serde_json::Value as Json;
+    Ok(match json {
+        Json::Null => Value::Nil,
+        Json::Bool(value) => Value::Boolean(*value),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => Value::Integer(number),
+            None => Value::Number(number.as_f64().unwrap_or(0.0)),
+        },
+        Json::String(text) => Value::String(lua.create_string(text)?),
+        Json::Array(items) => {
+            let items = items.iter().map(|item| to_lua(lua, item)).collect::<mlua::Result<Vec<_>>>()?;
+            Value::Table(lua.create_sequence_from(items)?)
+        }
+        Json::Object(fields) => {
+            let table = lua.create_table()?;
+            for (key, value) in fields {
+                table.raw_set(key.as_str(), to_lua(lua, value)?)?;
+            }
+            Value::Table(table)
+        }
+    })
 }
 
 fn no_method(policy: &Table, name: &str, method: &str) -> Error {

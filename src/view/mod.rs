@@ -36,7 +36,7 @@ pub use marks::{MarkGroup, group};
 pub use nft::{nft_command, nft_document, nft_script};
 pub use plan::{PlanView, drift_words, plan_text};
 pub use shell::{Script, nft_only, shell, shell_script};
-pub use status::{StatusView, span, status_text};
+pub use status::{Care, ServerCare, StatusView, span, status_text};
 pub use step::{sign, step_text};
 pub use style::Style;
 pub use value::{server_value, service_value, state_value, stats_value};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Style;
 use super::marks::group;
 use super::table::{apart_from_weight, table};
-use crate::model::{Observed, ServiceKey, State, Timeouts};
+use crate::model::{Observed, ServerKey, ServiceEntry, ServiceKey, State, Timeouts};
 
 /// What is shown of a policy.
 pub struct StatusView<'a> {
@@ -19,13 +19,51 @@ pub struct StatusView<'a> {
     pub timeouts: Option<Timeouts>,
     /// What is not as it left it, one line each.
     pub drift: &'a [String],
+    /// What is known of the servers' health; `None` for a policy that is not cared for.
+    pub care: Option<Care<'a>>,
+}
+
+/// Health, as status tells it.
+pub struct Care<'a> {
+    /// What is wrong, if it is.
+    pub degraded: Option<&'a str>,
+    /// Since the last round.
+    pub age: Option<Duration>,
+    /// A server's row, from service, server and the weight it has in the table.
+    pub row: &'a dyn Fn(&ServiceKey, &str, Option<u32>) -> ServerCare,
+    /// Servers that were taken out of a service's table.
+    pub gone: &'a dyn Fn(&ServiceKey) -> Vec<String>,
+}
+
+/// One server's health in words; empty where nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerCare {
+    /// `8`, `3/8` in a slow start, `-` when it is not in the table.
+    pub weight: String,
+    pub admin: String,
+    pub health: String,
+    pub probe: String,
+    /// By whom and why, or what else spoke.
+    pub note: String,
 }
 
 pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     let name = style.bold(view.name);
     let Some(up) = view.up else { return format!("{name}   not started\n") };
-    let health = if view.drift.is_empty() { "ok".to_string() } else { style.bad("drifted") };
-    let mut out = format!("{name}   up {}   {health}\n", span(up));
+    let degraded = view.care.as_ref().and_then(|care| care.degraded);
+    let health = match (degraded, view.drift.is_empty()) {
+        (Some(_), _) => style.bad("degraded"),
+        (None, false) => style.bad("drifted"),
+        (None, true) => "ok".to_string(),
+    };
+    let mut out = format!("{name}   up {}   {health}", span(up));
+    if let Some(age) = view.care.as_ref().and_then(|care| care.age) {
+        out.push_str(&format!("   last check {} ago", span(age)));
+    }
+    out.push('\n');
+    if let Some(why) = degraded {
+        out.push_str(&format!("{}\n", style.signed('!', &format!("! {why}"))));
+    }
     for (key, entry) in &view.mine.services {
         let mut line = format!("service {key}  {}", entry.service);
         let fed = fed_by(key, view.mine);
@@ -33,17 +71,12 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
             line.push_str(&format!("  <- {fed}"));
         }
         out.push_str(&format!("{}\n", line));
-        let rows = entry.servers.iter().map(|(id, server)| {
-            let live = view.live.servers.get(&(*key, *id)).copied().unwrap_or_default();
-            let counters = [live.active, live.inactive, live.persist].map(|number| number.to_string());
-            let mut row = vec![format!(" {id}"), server.weight.to_string(), apart_from_weight(server)];
-            row.extend(counters);
-            row
-        });
-        let rows: Vec<_> = rows.collect();
-        if !rows.is_empty() {
-            let header = [" server", "weight", "method", "active", "inact", "templates"];
-            out.push_str(&format!("\n{}\n", table(&header, rows, &[1, 3, 4, 5], 2, None)));
+        let servers = match &view.care {
+            Some(care) => cared_rows(view, key, entry, care),
+            None => plain_rows(view, key, entry),
+        };
+        if !servers.is_empty() {
+            out.push_str(&format!("\n{servers}\n"));
         }
     }
     for key in view.mine.vips.keys() {
@@ -74,6 +107,46 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
         out.push_str(&format!("{}\n", style.signed('!', &format!("! {line}"))));
     }
     out
+}
+
+fn counters(view: &StatusView<'_>, service: &ServiceKey, server: &ServerKey) -> [String; 3] {
+    let live = view.live.servers.get(&(*service, *server)).copied().unwrap_or_default();
+    [live.active, live.inactive, live.persist].map(|number| number.to_string())
+}
+
+fn plain_rows(view: &StatusView<'_>, key: &ServiceKey, entry: &ServiceEntry) -> String {
+    let rows = entry.servers.iter().map(|(id, server)| {
+        let mut row = vec![format!(" {id}"), server.weight.to_string(), apart_from_weight(server)];
+        row.extend(counters(view, key, id));
+        row
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(&[" server", "weight", "method", "active", "inact", "templates"], rows, &[1, 3, 4, 5], 2, None)
+}
+
+fn cared_rows(view: &StatusView<'_>, key: &ServiceKey, entry: &ServiceEntry, care: &Care<'_>) -> String {
+    let row = |name: String, weight: Option<u32>, counters: [String; 3]| {
+        let said = (care.row)(key, &name, weight);
+        let mut row = vec![format!(" {name}"), said.weight, said.admin, said.health];
+        row.extend(counters);
+        row.extend([said.probe, said.note]);
+        row
+    };
+    let there = entry
+        .servers
+        .iter()
+        .map(|(id, server)| row(id.to_string(), Some(server.weight.get()), counters(view, key, id)));
+    let known: Vec<String> = entry.servers.keys().map(ToString::to_string).collect();
+    let gone = (care.gone)(key).into_iter().filter(|name| !known.contains(name));
+    let rows: Vec<_> = there.chain(gone.map(|name| row(name, None, Default::default()))).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = [" server", "weight", "admin", "health", "active", "inact", "templates", "last probe", ""];
+    table(&header, rows, &[1, 4, 5, 6], 7, None)
 }
 
 /// `mark 3: 192.168.1.99 tcp { 80, 443 }`
@@ -134,7 +207,15 @@ mod tests {
         let (state, live) = machine();
         let drift = ["- mark 3  ip daddr 192.168.1.99 tcp dport 22  by others".to_string()];
         let up = Some(std::time::Duration::from_secs(273_600));
-        let view = StatusView { name: "web", up, mine: &state, live: &live, timeouts: None, drift: &drift };
+        let view = StatusView {
+            name: "web",
+            up,
+            mine: &state,
+            live: &live,
+            timeouts: None,
+            drift: &drift,
+            care: None,
+        };
         insta::assert_snapshot!(status_text(&view, Style::plain()));
     }
 }

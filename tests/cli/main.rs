@@ -3,6 +3,7 @@
 mod commands;
 mod documents;
 mod foreign;
+mod health;
 mod ipvsadm;
 mod leftovers;
 mod locks;

@@ -8,6 +8,7 @@ mod conformance;
 mod cycle;
 mod demo;
 mod flood;
+mod health;
 mod ipvs;
 mod lab;
 mod moving;

@@ -132,3 +132,23 @@ fn kills_4_of_4() {
     needs!(ipvs);
     kills(0xc2b2_ae3d_27d4_eb4f);
 }
+
+/// What a copy in memory cannot know: that the kernel has no such scheduler. The old policy is not lost over it.
+#[test]
+fn a_restart_that_cannot_start_brings_the_old_policy_back() {
+    needs!(ipvs);
+    let net = direct();
+    let director = net.director();
+    let good = policy("scheduler = 'rr'", "method = 'dr'");
+    let file = write("web", &good);
+    lvsh(director, &format!("start {file}"));
+    let before = director.snapshot_text();
+    write("web", &policy("scheduler = 'nosuch'", "method = 'dr'"));
+    let failed = director.lvsh(&format!("restart --yes {file}"));
+    assert_eq!(failed.code, 1, "{}{}", failed.stdout, failed.stderr);
+    assert!(failed.stderr.contains("is started again as it was before"), "{}", failed.stderr);
+    assert_eq!(director.snapshot_text(), before);
+    write("web", &good);
+    let again = lvsh(director, &format!("start {file}"));
+    assert!(again.stdout.contains("web is started already; nothing to do"), "{}", again.stdout);
+}

@@ -3,9 +3,9 @@
 use super::super::context::{Context, Skipped};
 use super::super::done::Done;
 use super::super::journal;
+use super::super::journal::Keep;
 use super::super::policy::skipped;
 use super::super::run::recover;
-use super::super::journal::Keep;
 use super::super::stage::journal_of;
 use crate::error::{Kind, Result};
 use crate::plan::{Action, Dump, Mode, Owned, Plan, Session, Step, diff};

@@ -12,8 +12,8 @@ use super::wrong::{MINUS_ONE, Wrong};
 use crate::backend::{Backend, Outcome, Services, Want};
 use crate::cli::context::{Context, Skipped};
 use crate::cli::journal;
-use crate::cli::run::{recover, take_back};
 use crate::cli::journal::Keep;
+use crate::cli::run::{recover, take_back};
 use crate::cli::stage::journal_of;
 use crate::error::{Error, Kind, Result};
 use crate::model::State;
@@ -172,7 +172,8 @@ impl Run<'_> {
         };
         let mode = if self.dry { Mode::Staged } else { Mode::Live };
         let backend = self.backend().map_err(bad)?;
-        let mut session = Session::new(backend, journal_of(context, RESTORE, Keep::Steps), mode, Owned::default());
+        let mut session =
+            Session::new(backend, journal_of(context, RESTORE, Keep::Steps), mode, Owned::default());
         if _lock.is_some() {
             recover(context, RESTORE, &mut session).map_err(bad)?;
         }

@@ -33,6 +33,10 @@ pub struct Declared {
     pub devices: BTreeSet<IfName>,
     /// Where each thing was said.
     pub origins: BTreeMap<Thing, Origin>,
+    /// Why a thing is not as it was said: a server's weight by health or by the operator.
+    pub reasons: BTreeMap<Thing, String>,
+    /// Servers that come up get their weight in steps.
+    pub ramps: bool,
 }
 
 impl Declared {
@@ -80,6 +84,7 @@ impl Session {
         self.claim_timeouts(wanted.timeouts.unwrap_or(Timeouts::NONE));
         self.canonical(&mut next);
         self.origins.extend(wanted.origins.clone());
+        self.reasons.extend(wanted.reasons.clone());
         if self.mode == Mode::Staged {
             self.may_change()?;
             self.view = next;

@@ -47,6 +47,8 @@ pub struct Session {
     view: State,
     read: Want,
     origins: BTreeMap<Thing, Origin>,
+    /// Why things are changed, where that is known.
+    reasons: BTreeMap<Thing, String>,
     /// What was sent at once, in order; for taking back.
     sent: Vec<Action>,
     /// Why effects are refused just now, if they are.
@@ -74,6 +76,7 @@ impl Session {
             view: State::default(),
             read: Want::default(),
             origins: BTreeMap::new(),
+            reasons: BTreeMap::new(),
             sent: Vec::new(),
             sealed: None,
             held: Owned::default(),
@@ -186,6 +189,9 @@ impl Session {
             if let Some(origin) = &action.origin {
                 self.origins.insert(action.step.thing(), origin.clone());
             }
+            if let Some(reason) = &action.reason {
+                self.reasons.insert(action.step.thing(), reason.clone());
+            }
         }
         Ok(())
     }
@@ -283,7 +289,11 @@ impl Session {
             };
             own.or(of_service).cloned()
         };
-        let actions = steps.into_iter().map(|step| Action { origin: place(&step), step, reason: None });
+        let why = |step: &Step| match self.reasons.is_empty() {
+            true => None,
+            false => self.reasons.get(&step.thing()).cloned(),
+        };
+        let actions = steps.into_iter().map(|step| Action { origin: place(&step), reason: why(&step), step });
         Plan { actions: actions.collect() }
     }
 

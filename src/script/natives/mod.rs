@@ -3,10 +3,12 @@
 mod change;
 pub(super) mod connections;
 mod export;
+mod health;
 mod kernel;
 mod marks;
 mod paths;
 mod policy;
+mod probes;
 pub(super) mod read;
 mod real_server;
 mod servers;
@@ -46,6 +48,7 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     change::ENTRIES,
     policy::ENTRIES,
     real_server::ENTRIES,
+    probes::ENTRIES,
     world::ENTRIES,
 ];
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, UserData, Value};
 
 use super::change::{back, mark, plan_desired, plan_record};
+use super::health::{self, Care, care, weighed};
 use super::{Call, here, read};
 use crate::error::Origin;
 use crate::plan::Declared;
@@ -58,6 +59,16 @@ pub static ENTRIES: &[Entry] = &[
     Entry::new("policy:plan", GROUP, &[], Run::Lua, "What apply would change.")
         .returns("LvsPlan")
         .example("print(policy:plan().count)"),
+    Entry::new(
+        "policy:check",
+        GROUP,
+        &[],
+        Run::Lua,
+        "One round of health: probes, then the weights that follow. lvsh check keeps what it learns between rounds.",
+    )
+    .changes(&[])
+    .returns("table: servers, events, degraded")
+    .example("policy:check()"),
     Entry::new("policy:default_start", GROUP, &[], Run::Lua, "The derived start, for a start of one's own.")
         .changes(&[])
         .example("policy:default_start()"),
@@ -76,7 +87,11 @@ pub static ENTRIES: &[Entry] = &[
 ];
 
 /// What a policy object declares, kept beside it.
-struct Kept(Rc<Declared>);
+#[derive(Clone)]
+pub struct Kept {
+    pub declared: Rc<Declared>,
+    pub care: Rc<Care>,
+}
 
 impl UserData for Kept {}
 
@@ -108,8 +123,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
 fn policy(call: &mut Call<'_>) -> Checked<Value> {
     let mut row = call.row(0)?;
     let name = named(call, &row)?;
-    let given = given(call.lua, &mut row, &["on_start", "on_stop", "start", "stop", "status"])?;
-    make(call, "policy", name, &row, given)
+    let hooks = ["on_start", "on_stop", "start", "stop", "status", "weight", "on_change"];
+    let given = given(call.lua, &mut row, &hooks)?;
+    make(call, "policy", name, &mut row, given)
 }
 
 /// The name that a spec gives, else the file's.
@@ -131,11 +147,21 @@ pub fn given(lua: &Lua, row: &mut Row, hooks: &[&str]) -> Checked<Table> {
 }
 
 /// The object of a checked spec. `what` is the function that was called, for the places of things in the file.
-pub fn make(call: &Call<'_>, what: &'static str, name: String, row: &Row, given: Table) -> Checked<Value> {
-    let declared = declare(call, what, row).map_err(|fault| fault.arg(0))?;
+pub fn make(
+    call: &Call<'_>,
+    what: &'static str,
+    name: String,
+    row: &mut Row,
+    given: Table,
+) -> Checked<Value> {
+    let mut declared = declare(call, what, row).map_err(|fault| fault.arg(0))?;
+    declared.ramps = row.has("slow_start");
+    let (care, rules) = care(call.lua, row, &declared).map_err(|fault| fault.arg(0))?;
+    read::set(&given, "rules", rules)?;
     call.host.owner.replace(name.clone());
     let make = || -> mlua::Result<Value> {
-        let kept = call.lua.create_userdata(Kept(Rc::new(declared)))?;
+        let kept = Kept { declared: Rc::new(declared), care: Rc::new(care) };
+        let kept = call.lua.create_userdata(kept)?;
         let policies: Table = call.lua.named_registry_value("lvsh.policies")?;
         let make: Function = call.lua.named_registry_value("lvsh.make_policy")?;
         let object: Table = make.call((name, kept.clone(), given))?;
@@ -170,14 +196,12 @@ fn declare(call: &Call<'_>, what: &'static str, row: &Row) -> Checked<Declared> 
 pub fn declared_of(lua: &Lua, table: &Table) -> Option<Rc<Declared>> {
     let policies: Table = lua.named_registry_value("lvsh.policies").ok()?;
     let kept = policies.raw_get::<Option<mlua::AnyUserData>>(table).ok()??;
-    kept.borrow::<Kept>().ok().map(|kept| Rc::clone(&kept.0))
+    kept.borrow::<Kept>().ok().map(|kept| Rc::clone(&kept.declared))
 }
 
-fn kept(value: Option<&Value>) -> Checked<Rc<Declared>> {
+pub fn kept(value: Option<&Value>) -> Checked<Kept> {
     match value {
-        Some(Value::UserData(object)) => {
-            object.borrow::<Kept>().map(|kept| Rc::clone(&kept.0)).map_err(lua_fault)
-        }
+        Some(Value::UserData(object)) => object.borrow::<Kept>().map(|kept| kept.clone()).map_err(lua_fault),
         _ => Err(Fault::bad("this is not a policy")),
     }
 }
@@ -189,12 +213,12 @@ fn text(value: Option<&Value>) -> String {
     }
 }
 
-type Inner = fn(&Lua, &Rc<Host>, &[Value]) -> Checked<Value>;
+pub type Inner = fn(&Lua, &Rc<Host>, &[Value]) -> Checked<Value>;
 
 /// What the Lua part is built from; none of these is visible to scripts.
 const INNER: &[(&str, Inner)] = &[
     ("declare", |lua, host, args| {
-        let declared = kept(args.first())?;
+        let declared = weighed(&kept(args.first())?, args.get(3))?;
         let adopt = args.get(2) == Some(&Value::Boolean(true));
         let origin = caller(lua);
         let owner = text(args.get(1));
@@ -207,7 +231,7 @@ const INNER: &[(&str, Inner)] = &[
         Ok(Value::Nil)
     }),
     ("plan", |lua, host, args| {
-        let declared = kept(args.first())?;
+        let declared = kept(args.first())?.declared;
         let owner = text(args.get(1));
         let plan = host.with(|session| {
             session.rehearse();
@@ -219,7 +243,7 @@ const INNER: &[(&str, Inner)] = &[
         plan_record(lua, Records::of(lua)?.as_ref(), &plan)
     }),
     ("total", |_, _, args| {
-        let declared = kept(args.first())?;
+        let declared = kept(args.first())?.declared;
         Ok(Value::Integer(declared.len() as i64))
     }),
     ("plan_desired", |lua, host, args| {
@@ -261,7 +285,7 @@ const INNER: &[(&str, Inner)] = &[
 /// Loads the Lua part and puts `transaction` and `plan` into the API.
 pub fn setup(lua: &Lua, host: &Rc<Host>, api: &Table) -> mlua::Result<()> {
     let inner = lua.create_table()?;
-    for (name, run) in INNER {
+    for (name, run) in INNER.iter().chain(health::INNER) {
         // `plan` and `transaction` are what the user called; the caret goes there.
         let shown = match *name {
             "plan_desired" => "plan",
@@ -286,8 +310,11 @@ pub fn setup(lua: &Lua, host: &Rc<Host>, api: &Table) -> mlua::Result<()> {
     policies.set_metatable(Some(weak))?;
     lua.set_named_registry_value("lvsh.policies", policies)?;
     super::real_server::setup(lua)?;
-    let chunk = lua.load(include_str!("../../../lua/policy.lua")).set_name(OURS);
-    let parts: MultiValue = chunk.call(inner)?;
+    let ours = |text: &'static str| lua.load(text).set_name(OURS);
+    let health: Table = ours(include_str!("../../../lua/health.lua")).call(())?;
+    let round: Function = ours(include_str!("../../../lua/round.lua")).call(&health)?;
+    let rules: Function = health.raw_get("rules")?;
+    let parts: MultiValue = ours(include_str!("../../../lua/policy.lua")).call((inner, round, rules))?;
     let [make, transaction, plan]: [Value; 3] = Vec::from(parts)
         .try_into()
         .map_err(|_| mlua::Error::runtime("lua/policy.lua returns three functions"))?;

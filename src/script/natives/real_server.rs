@@ -39,9 +39,9 @@ fn real_server(call: &mut Call<'_>) -> Checked<Value> {
     let decide =
         || -> mlua::Result<Table> { call.lua.named_registry_value::<Function>(DECIDES)?.call(facts) };
     let wanted = decide().map_err(lua_fault)?;
-    let wanted = row(&wanted, &POLICY, &|_| None)?;
+    let mut wanted = row(&wanted, &POLICY, &|_| None)?;
     let hooks = policy::given(call.lua, &mut spec, &["on_start", "on_stop"])?;
-    policy::make(call, "real_server", name, &wanted, hooks)
+    policy::make(call, "real_server", name, &mut wanted, hooks)
 }
 
 /// What the Lua part decides from: `vips` (each `addr` and `family`), `method`, `dev`, and of a tunnel `type`, `port`

@@ -8,8 +8,10 @@ use super::Call;
 use crate::script::convert::{Val, parse_seconds};
 use crate::script::fault::{Checked, Fault};
 use crate::script::host::Host;
+use crate::script::records::lua_fault;
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::Ty;
+use crate::script::vm::to_lua;
 
 /// How loud a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +101,24 @@ pub static ENTRIES: &[Entry] = &[
     .returns("number")
     .example("assert(lvs.seconds \"10m\" == 600)"),
     Entry::new(
+        "lvs.state",
+        GROUP,
+        &[Param::new("name", &Ty::Str, "Letters, digits, '-' and '_'.")],
+        Run::Native(state),
+        "An ordinary table that the next run finds again. It is written, whole, only if this run ends without an error, \
+         and it does not survive a reboot, because IPVS does not either.",
+    )
+    .returns("table")
+    .example("local st = lvs.state \"web-health\"; st.runs = (st.runs or 0) + 1"),
+    Entry::new(
+        "lvs.sleep",
+        GROUP,
+        &[Param::new("duration", &Ty::Seconds { min: 0, max: 86_400, whole: false }, "How long.")],
+        Run::Native(sleep),
+        "Waits; Ctrl-C and --timeout end it.",
+    )
+    .example("lvs.sleep \"10ms\""),
+    Entry::new(
         "lvs.uptime",
         GROUP,
         &[],
@@ -180,7 +200,42 @@ fn seconds(call: &mut Call<'_>) -> Checked<Value> {
     }
 }
 
+fn state(call: &mut Call<'_>) -> Checked<Value> {
+    let Val::Str(name) = call.take(0) else { return Ok(Value::Nil) };
+    super::check_name(&name).map_err(|why| Fault::bad(why).arg(0))?;
+    if let Some(table) = call.host.states.borrow().get(&name) {
+        return Ok(Value::Table(table.clone()));
+    }
+    let left = (call.host.recall.0)(&name)?;
+    let table = match to_lua(call.lua, &left).map_err(lua_fault)? {
+        Value::Table(table) => table,
+        _ => super::read::table(call.lua)?,
+    };
+    call.host.states.borrow_mut().insert(name, table.clone());
+    Ok(Value::Table(table))
+}
+
+fn sleep(call: &mut Call<'_>) -> Checked<Value> {
+    let Val::Seconds(seconds) = call.take(0) else { return Ok(Value::Nil) };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs_f64(seconds);
+    loop {
+        if let Some(stop) = call.host.stop() {
+            return Err(Fault::new(stop));
+        }
+        let left = until.saturating_duration_since(std::time::Instant::now());
+        if left.is_zero() {
+            return Ok(Value::Nil);
+        }
+        std::thread::sleep(left.min(std::time::Duration::from_millis(20)));
+    }
+}
+
 fn uptime(_: &mut Call<'_>) -> Checked<Value> {
+    boot_clock().map(Value::Number)
+}
+
+/// Seconds since boot, sleep included.
+pub fn boot_clock() -> Checked<f64> {
     let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_err(|errno| {
         Fault::new(crate::error::Error::system(
             crate::error::Kind::Io,
@@ -189,5 +244,5 @@ fn uptime(_: &mut Call<'_>) -> Checked<Value> {
             errno as i32,
         ))
     })?;
-    Ok(Value::Number(now.tv_sec() as f64 + now.tv_nsec() as f64 / 1e9))
+    Ok(now.tv_sec() as f64 + now.tv_nsec() as f64 / 1e9)
 }

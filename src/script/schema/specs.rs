@@ -2,7 +2,8 @@
 
 use super::hosts::{D_GUE_PORT, D_LOCAL_ROUTE, D_TUNNEL, SYSCTL_FLOOR};
 use super::machine::{MARK_SPEC, SYNC, TIMEOUTS, VIP};
-use super::{Field, Schema, Ty, eg, field, needed, or};
+use super::probes::{CLIMBING, DRAINING, HEALTHY};
+use super::{DRAIN, Field, HEALTH, SLOW_START, Schema, Ty, eg, field, needed, or};
 use crate::model::{ConnectionState, MAX_PERSIST_SECONDS};
 
 const COUNT: Ty = Ty::Integer { min: 0, max: i32::MAX as i64 };
@@ -335,6 +336,31 @@ pub static POLICY: Schema = Schema {
         D_SYSCTLS,
         D_TIMEOUTS,
         D_SYNC,
+        eg(
+            field("health", Ty::Table(&HEALTH), "How servers are checked, and when they are up or down."),
+            HEALTHY,
+        ),
+        eg(
+            field("slow_start", Ty::Table(&SLOW_START), "A server that came up gets its weight in steps."),
+            CLIMBING,
+        ),
+        eg(field("drain", Ty::Table(&DRAIN), "What becomes of a drained server."), DRAINING),
+        eg(
+            field("sorry", Ty::Table(&SERVER), "Takes the clients when the service is down."),
+            "return lvs.policy { name = \"web\", sorry = { addr = \"192.168.1.250\" } }",
+        ),
+        eg(
+            field(
+                "weight",
+                Ty::Function,
+                "The last word on a server's weight: called with the policy and facts, returns a number or nil.",
+            ),
+            "return lvs.policy { name = \"web\", weight = function(_, facts) return facts.base end }",
+        ),
+        eg(
+            field("on_change", Ty::Function, "Called with each change that a check made."),
+            "return lvs.policy { name = \"web\", on_change = function(e) lvs.log.notice(\"%s: %s\", e.server, e.reason) end }",
+        ),
         eg(
             field("on_start", Ty::Function, "Called with the policy after everything was declared."),
             "return lvs.policy { name = \"web\", on_start = function(self) lvs.log.notice(\"%s is up\", self.name) end }",

@@ -151,7 +151,7 @@ fn a_loop_at_load_is_ended() {
 fn loaded_tells_what_there_is() {
     let loaded = load(SEED).expect("a policy");
     assert_eq!((loaded.name.as_str(), loaded.declared), ("web", true));
-    assert_eq!(loaded.methods, ["start", "stop", "apply", "status", "plan"]);
+    assert_eq!(loaded.methods, ["start", "stop", "apply", "status", "plan", "check"]);
     assert_eq!(loaded.desired.expect("a state").services.len(), 1);
     let loaded = load(IMPERATIVE).expect("a policy");
     assert_eq!((loaded.name.as_str(), loaded.declared), ("web-imperative", false));

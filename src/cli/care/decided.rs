@@ -1,0 +1,96 @@
+//! What an operator decided: drain, maint, a weight; by whom, when and why. It survives a reboot.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::cli::clock;
+use crate::cli::store::{Store, make_folder, write_whole};
+use crate::error::{Error, Kind, Result};
+
+const FORMAT_VERSION: &str = "1.0";
+
+/// What is decided for the servers of one policy, by address as the policy writes it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Decisions {
+    pub format_version: String,
+    pub servers: BTreeMap<String, Decision>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// `drain` or `maint`; nothing for a server that is only weighed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Instead of the policy's weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// Seconds since 1970: the boot clock does not survive.
+    pub since: u64,
+    pub by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Seconds a drain may take; the policy's own when it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+}
+
+impl Decisions {
+    /// As `lua/round.lua` takes it: times on the boot clock.
+    pub fn for_lua(&self) -> Value {
+        let (wall, boot) = (now(), clock::since_boot().as_secs_f64());
+        let one = |(server, decision): (&String, &Decision)| {
+            let since = boot - wall.saturating_sub(decision.since) as f64;
+            let value = json!({
+                "state": decision.state, "weight": decision.weight, "since": since, "by": decision.by,
+                "reason": decision.reason, "timeout": decision.timeout,
+            });
+            (server.clone(), value)
+        };
+        Value::Object(self.servers.iter().map(one).collect())
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}
+
+/// What was decided for a policy. What cannot be read is an error: acting as if nothing were decided would put
+/// clients on a server that is in maintenance.
+pub fn load(store: &Store, name: &str) -> Result<Decisions> {
+    let path = store.decisions().join(format!("{name}.json"));
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Decisions::default()),
+        Err(error) => return Err(Error::io("read decisions", &path, &error)),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let message = format!("{} is unreadable: {error}", path.display());
+        Error::new(Kind::Io, "state", message)
+            .hint("it says which servers are drained or in maintenance: mend it, or remove it if none is")
+    })
+}
+
+/// Writes them, or removes the file when nothing is decided any more.
+pub fn save(store: &Store, name: &str, decisions: &Decisions) -> Result<()> {
+    let folder = store.decisions();
+    let path = folder.join(format!("{name}.json"));
+    if decisions.servers.is_empty() {
+        return match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &path, &error))
+            }
+            _ => Ok(()),
+        };
+    }
+    make_folder(&folder).map_err(|error| {
+        Error::io("make folder", &folder, &error).hint("run as root, or give --state-dir")
+    })?;
+    let decisions = Decisions { format_version: FORMAT_VERSION.to_string(), ..decisions.clone() };
+    let text = serde_json::to_string_pretty(&decisions)
+        .map_err(|error| Error::new(Kind::Io, "state", format!("cannot write decisions: {error}")))?;
+    write_whole(&path, format!("{text}\n").as_bytes())
+}

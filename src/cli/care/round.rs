@@ -1,0 +1,213 @@
+//! One round over one started policy: ask, judge, set the weights, remember.
+
+use serde_json::{Value, json};
+
+use super::{decided, known, memory};
+use crate::cli::context::Context;
+use crate::cli::done::Done;
+use crate::cli::journal;
+use crate::cli::policy::Target;
+use crate::cli::stage::{Past, journal_of};
+use crate::cli::store::{Saved, Store};
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Mode, Owned, Plan, Session, lint_plan};
+use crate::script::Job;
+use crate::view::{changes, step_text};
+
+/// What a round found and did.
+pub struct Round {
+    pub plan: Plan,
+    /// As `lua/round.lua` returned it.
+    pub found: Value,
+    pub dry: bool,
+}
+
+/// Makes one round. Without `ask` nobody is probed: the weights follow what the operator decided.
+pub fn round(
+    context: &Context,
+    store: &Store,
+    target: &mut Target,
+    past: &Past,
+    ask: bool,
+    dry: bool,
+) -> Result<Round> {
+    let name = target.name.clone();
+    let Some(policy) = &mut target.policy else { return Err(crate::cli::policy::gone(&name)) };
+    if let Some(warning) = memory::load(store, &name, memory::Of::Health).warning {
+        context.warn(&name, warning);
+    }
+    let health = known(store, &name)?;
+    let journal = journal_of(context, &name, journal::Keep::Claims);
+    let session = Session::new(context.backend(false)?, journal, Mode::Staged, Owned::default());
+    let args = json!({ "health": health, "ask": ask });
+    let (mut session, answer) = policy.engine.run(session, Job::Call { method: "check".to_string(), args });
+    let found = answer?.values.into_iter().next().map(|shown| shown.json).unwrap_or_default();
+    for text in strings(&found, "warnings") {
+        context.warn(&name, text);
+    }
+    let plan = session.plan();
+    warn_of_templates(context, &plan, &mut session);
+    if dry {
+        return Ok(Round { plan, found, dry });
+    }
+    context.check_cancel()?;
+    let file = store.journal_file(&name);
+    if let Err(error) = session.commit(&plan) {
+        if error.kind != Kind::RollbackFailed {
+            journal::discard(&file)?;
+        }
+        return Err(error);
+    }
+    // A policy with a check of its own may return what it likes; then nothing is remembered for it.
+    let remembered = match found.get("memory") {
+        Some(learnt) => memory::save(store, &name, memory::Of::Health, learnt),
+        None => Ok(()),
+    };
+    let left = past.saved.as_ref().filter(|_| !plan.is_empty());
+    let said = remembered.and_then(|()| left.map_or(Ok(()), |saved| remember(store, saved, &plan, &session)));
+    if let Err(error) = said {
+        let error = session.take_back(&plan, error);
+        if error.kind != Kind::RollbackFailed {
+            // The error says enough; the next round finds that nothing of it stands.
+            let _ = journal::discard(&file);
+        }
+        return Err(error);
+    }
+    journal::discard(&file)?;
+    tell(context, target, &found);
+    Ok(Round { plan, found, dry })
+}
+
+/// What the policy left is now with these weights: they are no drift.
+fn remember(store: &Store, saved: &Saved, plan: &Plan, session: &Session) -> Result<()> {
+    let mut made = saved.made();
+    for key in plan.steps().filter_map(|step| step.service()) {
+        if let Some(entry) = session.view().services.get(key) {
+            made.services.insert(*key, entry.clone());
+        }
+    }
+    store.save(&saved.policy, &saved.path, saved.started, saved.owned.clone(), made)
+}
+
+fn warn_of_templates(context: &Context, plan: &Plan, session: &mut Session) {
+    let Ok((_, observed)) = session.see_live(&crate::backend::Want::default()) else { return };
+    let observed = observed.clone();
+    for warning in lint_plan(plan, session.actual(), &observed) {
+        context.advise(warning);
+    }
+}
+
+/// The policy's hook hears of what was done. What it does wrong undoes nothing.
+fn tell(context: &Context, target: &mut Target, found: &Value) {
+    let events = found.get("events").cloned().unwrap_or_default();
+    let Some(policy) = &mut target.policy else { return };
+    if !policy.loaded.declared || events.as_array().is_none_or(Vec::is_empty) {
+        return;
+    }
+    let heard = || -> Result<()> {
+        let none = Box::new(crate::plan::NoJournal);
+        let session = Session::new(context.backend(true)?, none, Mode::Staged, Owned::default());
+        let job = Job::Call { method: "changed".to_string(), args: events };
+        policy.engine.run(session, job).1.map(drop)
+    };
+    if let Err(error) = heard() {
+        context.warn(&target.name, format!("on_change failed: {error}; the changes stand"));
+    }
+}
+
+fn strings(found: &Value, field: &str) -> Vec<String> {
+    let list = found.get(field).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(|value| value.as_str().map(str::to_string)).collect()
+}
+
+impl Round {
+    /// Why it is not as it should be.
+    pub fn degraded(&self) -> Option<&str> {
+        self.found.get("degraded").and_then(Value::as_str)
+    }
+
+    /// One line per change, with its reason.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |action: &crate::plan::Action| match &action.reason {
+            Some(reason) => format!("{}   {reason}", step_text(&action.step)),
+            None => step_text(&action.step),
+        };
+        self.plan.actions.iter().map(line).collect()
+    }
+
+    pub fn done(&self, context: &Context, name: &str) -> Done {
+        let mut text = String::new();
+        for line in self.lines() {
+            text.push_str(&format!("{name}: {line}\n"));
+        }
+        if let Some(why) = self.degraded() {
+            text.push_str(&format!("{name}: degraded: {why}\n"));
+        }
+        if text.is_empty() {
+            let servers = self.found.get("servers").and_then(Value::as_array).map_or(0, Vec::len);
+            text = format!("{name}: {servers} servers, nothing to change\n");
+        } else if self.dry && !self.plan.is_empty() {
+            text.push_str("Nothing was sent.\n");
+        }
+        let status = if self.degraded().is_some() { "degraded" } else { "ok" };
+        let done = Done::text(text)
+            .with("policy", name)
+            .with("status", status)
+            .with("changed", !self.dry && !self.plan.is_empty())
+            .with("changes", changes(&self.plan))
+            .with("servers", self.found.get("servers").cloned().unwrap_or_default());
+        let done = match self.degraded() {
+            Some(why) => done.with("degraded", why),
+            None => done,
+        };
+        let code = if self.degraded().is_some() { 5 } else { 0 };
+        done.code(context, code)
+    }
+}
+
+/// A policy that is not started has nothing to care for.
+pub fn not_started(name: &str) -> Done {
+    Done::text(format!("{name} is not started; nothing to check\n"))
+        .with("policy", name)
+        .with("changed", false)
+}
+
+/// Whether the policy can be checked at all.
+pub fn can_check(target: &Target) -> Result<()> {
+    let methods = target.policy.as_ref().map(|policy| &policy.loaded.methods);
+    if methods.is_some_and(|methods| methods.iter().any(|method| method == "check")) {
+        return Ok(());
+    }
+    let message = format!("policy '{}' has no check", target.name);
+    Err(Error::new(Kind::Script, "unknown_field", message)
+        .hint("declare it with lvs.policy and health = { … }, or write a function check"))
+}
+
+/// Decisions of the operator, changed and put back if what follows fails.
+pub struct Change<'a> {
+    pub store: &'a Store,
+    pub name: String,
+    before: decided::Decisions,
+}
+
+impl<'a> Change<'a> {
+    pub fn make(
+        store: &'a Store,
+        name: &str,
+        edit: impl FnOnce(&mut decided::Decisions),
+    ) -> Result<Change<'a>> {
+        let before = decided::load(store, name)?;
+        let mut after = before.clone();
+        edit(&mut after);
+        decided::save(store, name, &after)?;
+        Ok(Change { store, name: name.to_string(), before })
+    }
+
+    /// As it was; the error then says whether that worked.
+    pub fn undo(self, error: Error) -> Error {
+        match decided::save(self.store, &self.name, &self.before) {
+            Ok(()) => error,
+            Err(trouble) => error.note(format!("what was decided could not be taken back: {trouble}")),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What status tells of health, from what the last round left and what the operator decided.
+
+use serde_json::{Map, Value, json};
+
+use super::decided::{self, Decision};
+use super::memory;
+use crate::cli::clock;
+use crate::cli::store::Store;
+use crate::error::Result;
+use crate::model::{ServerKey, ServiceKey};
+use crate::view::{ServerCare, span};
+
+/// Everything known of a policy's health; nothing of one that was never checked.
+#[derive(Default)]
+pub struct Cared {
+    memory: Value,
+    decided: decided::Decisions,
+    now: f64,
+}
+
+pub fn cared(store: &Store, name: &str) -> Result<Cared> {
+    let now = clock::since_boot().as_secs_f64();
+    Ok(Cared {
+        memory: memory::load(store, name, memory::Of::Health).memory,
+        decided: decided::load(store, name)?,
+        now,
+    })
+}
+
+impl Cared {
+    /// Whether there is anything to tell.
+    pub fn known(&self) -> bool {
+        !self.memory.is_null() || !self.decided.servers.is_empty()
+    }
+
+    pub fn degraded(&self) -> Option<&str> {
+        self.memory.get("degraded")?.as_str()
+    }
+
+    /// Seconds since the last round.
+    pub fn age(&self) -> Option<f64> {
+        Some((self.now - self.memory.get("at")?.as_f64()?).max(0.0))
+    }
+
+    /// Servers that health or a drain took out of a service's table.
+    pub fn gone(&self, service: &ServiceKey) -> Vec<String> {
+        let weights = self.memory.get("weights").and_then(|all| all.get(service.to_string()));
+        let servers = weights.and_then(Value::as_object).into_iter().flatten();
+        let gone = servers.filter(|(_, row)| row.get("gone") == Some(&Value::Bool(true)));
+        gone.map(|(server, _)| server.clone()).collect()
+    }
+
+    fn decision(&self, server: &str) -> Option<&Decision> {
+        let addr = crate::model::parse_endpoint(server).ok().map(|(addr, _)| addr.to_string());
+        self.decided.servers.get(server).or_else(|| self.decided.servers.get(&addr?))
+    }
+
+    /// What the last round knew of a server's target, by its key or by its address alone.
+    fn target(&self, server: &str) -> Option<&Map<String, Value>> {
+        let servers = self.memory.get("servers")?;
+        let addr = crate::model::parse_endpoint(server).ok().map(|(addr, _)| addr.to_string());
+        servers.get(server).or_else(|| servers.get(addr?)).and_then(Value::as_object)
+    }
+
+    /// One row of status.
+    pub fn row(&self, service: &ServiceKey, server: &str, weight: Option<u32>) -> ServerCare {
+        let last = self.memory.get("weights").and_then(|all| all.get(service.to_string())?.get(server));
+        let base = last.and_then(|last| last.get("base")?.as_u64());
+        let reason = last.and_then(|last| last.get("reason")?.as_str()).unwrap_or_default();
+        let weight = match (weight, base) {
+            (None, _) => "-".to_string(),
+            (Some(weight), Some(base)) if reason == "slow start" => format!("{weight}/{base}"),
+            (Some(weight), _) => weight.to_string(),
+        };
+        let decision = self.decision(server);
+        let admin = decision.and_then(|decision| decision.state.as_deref()).unwrap_or("ready");
+        let admin = if admin == "ready" { admin.to_string() } else { admin.to_uppercase() };
+        let mut care = ServerCare { weight, admin, ..ServerCare::default() };
+        if let Some(target) = self.target(server) {
+            let number = |name: &str| target.get(name).and_then(Value::as_u64).unwrap_or(0);
+            care.health = match target.get("up") {
+                Some(Value::Bool(true)) if number("bad") > 0 => format!("up   {} bad", number("bad")),
+                Some(Value::Bool(true)) => format!("up   {} ok", number("good")),
+                Some(Value::Bool(false)) if number("good") > 0 => format!("DOWN {} ok", number("good")),
+                Some(Value::Bool(false)) => format!("DOWN {} bad", number("bad")),
+                _ => "unknown".to_string(),
+            };
+            care.probe = probe_text(target);
+        }
+        care.note = self.note(reason, decision);
+        care
+    }
+
+    fn note(&self, reason: &str, decision: Option<&Decision>) -> String {
+        let said = decision.map(|decision| {
+            let ago = decided::now().saturating_sub(decision.since);
+            let ago = span(std::time::Duration::from_secs(ago));
+            let why = decision.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
+            format!("by {}, {ago} ago{why}", decision.by)
+        });
+        match (said, reason) {
+            (Some(said), _) => said,
+            (None, "base" | "health" | "") => String::new(),
+            (None, "kept") => "weight kept".to_string(),
+            (None, reason) => reason.to_string(),
+        }
+    }
+
+    /// The same for programs.
+    pub fn value(&self, service: &ServiceKey, server: &ServerKey, weight: Option<u32>) -> Value {
+        let row = self.row(service, &server.to_string(), weight);
+        json!({
+            "service": service.to_string(), "server": server.to_string(), "weight": weight,
+            "admin": row.admin.to_lowercase(), "health": row.health, "probe": row.probe, "note": row.note,
+        })
+    }
+}
+
+/// `200 in 3 ms`, `connect: connection refused`
+fn probe_text(target: &Map<String, Value>) -> String {
+    if let Some(err) = target.get("err").and_then(Value::as_str) {
+        return err.to_string();
+    }
+    let ms = target.get("ms").and_then(Value::as_f64);
+    let ms = ms.map_or(String::new(), |ms| format!("in {ms:.0} ms"));
+    match target.get("status").and_then(Value::as_u64) {
+        Some(status) => format!("{status} {ms}"),
+        None if ms.is_empty() => ms,
+        None => format!("ok {ms}"),
+    }
+}

@@ -1,0 +1,223 @@
+//! drain, undrain, maint, ready, weight: what an operator says of one server.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::decided::{Decisions, now};
+use super::round::{Change, can_check, round};
+use crate::backend::{Services, Want};
+use crate::cli::args::duration;
+use crate::cli::context::{Context, Skipped, stopped};
+use crate::cli::done::Done;
+use crate::cli::policy::{Goal, Target, skipped};
+use crate::error::{Error, Kind, Result, did_you_mean};
+use crate::model::{ServerKey, ServerLive, parse_endpoint};
+
+/// Arguments of drain and its like.
+#[derive(Clone, Debug, Args)]
+#[group(skip)]
+pub struct Word {
+    /// A name (web: /etc/lvsh/web.lua) or a path
+    pub policy: String,
+    /// Address of the server, as the policy has it
+    pub server: String,
+    /// Why; shown by status
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Wait until the server has no connection left
+    #[arg(long)]
+    pub wait: bool,
+    /// How long the drain may take; the policy's own otherwise
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub limit: Option<Duration>,
+}
+
+/// What is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Drain,
+    Maint,
+    /// Ends drain and maint.
+    Ready,
+    Weight(Option<u32>),
+}
+
+/// Records a decision and makes it so at once, if the policy is started.
+pub fn decide(context: &Context, word: &Word, what: What) -> Result<Done> {
+    let Some(store) = &context.store else {
+        let message = "a decision has to be kept; --backend memory keeps nothing";
+        return Err(Error::new(Kind::Usage, "usage", message).hint("--memory FILE keeps a machine in a file"));
+    };
+    let mut target = Target::open(context, &word.policy, Goal::Start { adopt: false })?;
+    can_check(&target)?;
+    let server = known_server(&target, &word.server)?;
+    let dry = context.dry();
+    let _lock = match target.lock(context, dry)? {
+        Ok(lock) => lock,
+        Err(Skipped) => return Ok(skipped(&target.name)),
+    };
+    let past = target.past(context, !dry)?;
+    let name = target.name.clone();
+    let change = match dry {
+        true => None,
+        false => Some(Change::make(store, &name, |decisions| edit(decisions, &server, word, what))?),
+    };
+    let started = past.saved.is_some() || past.interrupted;
+    let verb = said(what);
+    if dry || !started {
+        let text = match dry {
+            true => format!("{name}: {server} would be {verb}.  Nothing was changed.\n"),
+            false => format!("{name}: {server} is {verb}; it counts when {name} is started\n"),
+        };
+        return Ok(Done::text(text).with("policy", name).with("changed", !dry));
+    }
+    let done = match round(context, store, &mut target, &past, false, false) {
+        Ok(round) => round.done(context, &name),
+        Err(error) => return Err(change.map_or_else(|| error.clone(), |change| change.undo(error.clone()))),
+    };
+    let mut text = format!("{name}: {server} is {verb}\n");
+    if !done.text.contains("nothing to change") {
+        text.push_str(&done.text);
+    }
+    let left = left(context, &target, &server)?;
+    if what == What::Drain {
+        text.push_str(&format!("{name}: {server} has {}\n", words_of(&left)));
+    }
+    if word.wait && what == What::Drain {
+        let limit = word.limit.map(|limit| Instant::now() + limit);
+        let end = wait(context, &target, &server, limit)?;
+        text.push_str(&format!("{name}: {server} {}\n", words_of_end(&end)));
+    }
+    let mut done = done;
+    done.text = text;
+    Ok(done.with("server", server).with("active", left.active).with("persist", left.persist))
+}
+
+fn said(what: What) -> String {
+    match what {
+        What::Drain => "drained".to_string(),
+        What::Maint => "in maintenance".to_string(),
+        What::Ready => "ready".to_string(),
+        What::Weight(Some(weight)) => format!("weighed {weight}"),
+        What::Weight(None) => "weighed as the policy says".to_string(),
+    }
+}
+
+fn edit(decisions: &mut Decisions, server: &str, word: &Word, what: What) {
+    let mut decision = decisions.servers.get(server).cloned().unwrap_or_default();
+    match what {
+        What::Drain => decision.state = Some("drain".to_string()),
+        What::Maint => decision.state = Some("maint".to_string()),
+        What::Ready => decision.state = None,
+        What::Weight(weight) => decision.weight = weight,
+    }
+    if decision.state.is_none() && decision.weight.is_none() {
+        decisions.servers.remove(server);
+        return;
+    }
+    decision.since = now();
+    decision.by = who();
+    decision.reason.clone_from(&word.reason);
+    decision.timeout = word.limit.map(|limit| limit.as_secs());
+    decisions.servers.insert(server.to_string(), decision);
+}
+
+/// Who is at the keyboard, behind sudo too.
+fn who() -> String {
+    let name = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let fallback = || format!("uid {}", nix::unistd::getuid());
+    name("SUDO_USER").or_else(|| name("LOGNAME")).or_else(|| name("USER")).unwrap_or_else(fallback)
+}
+
+/// The server as the policy names it, or which ones there are.
+fn known_server(target: &Target, text: &str) -> Result<String> {
+    let wrong = |message: String| Error::new(Kind::Usage, "unknown_name", message).about(text);
+    let (addr, port) = parse_endpoint(text).map_err(wrong)?;
+    let declared = target.policy.as_ref().and_then(|policy| policy.loaded.desired.as_ref());
+    let keys = || declared.into_iter().flat_map(|declared| declared.services.values());
+    let mut names: Vec<String> =
+        keys().flat_map(|entry| entry.servers.keys()).map(ToString::to_string).collect();
+    names.sort();
+    names.dedup();
+    let fits = |key: &&ServerKey| key.addr == addr && port.is_none_or(|port| key.port == port);
+    match keys().flat_map(|entry| entry.servers.keys()).find(fits) {
+        // Without a port it is about every port of that address.
+        Some(_) if port.is_none() => Ok(addr.to_string()),
+        Some(key) => Ok(key.to_string()),
+        None => {
+            let error = wrong(format!("policy '{}' has no server {text}", target.name));
+            let near = did_you_mean(text, names.iter().map(String::as_str));
+            let error = match near {
+                Some(near) => error.hint(format!("did you mean {near}?")),
+                None => error,
+            };
+            Err(error.note(format!("servers: {}", names.join(", "))))
+        }
+    }
+}
+
+/// What a server still has, over all services of the policy.
+fn left(context: &Context, target: &Target, server: &str) -> Result<ServerLive> {
+    let declared = target.policy.as_ref().and_then(|policy| policy.loaded.desired.as_ref());
+    let services = declared.into_iter().flat_map(|declared| declared.services.keys().copied()).collect();
+    let want = Want { services: Services::Only(services), ..Want::default() };
+    let seen = context.backend(true)?.snapshot(&want)?;
+    let mut sum = ServerLive::default();
+    for ((_, key), live) in &seen.observed.servers {
+        if key.addr.to_string() == server || key.to_string() == server {
+            sum.active += live.active;
+            sum.inactive += live.inactive;
+            sum.persist += live.persist;
+        }
+    }
+    Ok(sum)
+}
+
+fn words_of(live: &ServerLive) -> String {
+    format!("{} active, {} inactive, {} templates", live.active, live.inactive, live.persist)
+}
+
+/// How waiting ended, and with what left.
+struct End {
+    empty: bool,
+    left: ServerLive,
+    took: Duration,
+}
+
+fn words_of_end(end: &End) -> String {
+    let took = end.took.as_secs();
+    match end.empty {
+        true => format!("is empty after {took} s"),
+        false => format!("still has {} after {took} s", words_of(&end.left)),
+    }
+}
+
+/// Waits until no connection is left; templates end with the persistence of the clients, which may be long.
+fn wait(context: &Context, target: &Target, server: &str, limit: Option<Instant>) -> Result<End> {
+    use std::io::{IsTerminal, Write};
+    let begun = Instant::now();
+    let terminal = std::io::stderr().is_terminal() && !context.common.quiet && !context.common.json;
+    loop {
+        let left = left(context, target, server)?;
+        let empty = left.active == 0;
+        let took = begun.elapsed();
+        if terminal {
+            eprint!("\r\x1b[K{server}: {}, {} s", words_of(&left), took.as_secs());
+            // The line is only for the eye.
+            let _ = std::io::stderr().flush();
+        }
+        if empty || limit.is_some_and(|limit| Instant::now() >= limit) {
+            if terminal {
+                eprintln!();
+            }
+            return Ok(End { empty, left, took });
+        }
+        for _ in 0..10 {
+            if let Some(kind) = context.cancel.reason() {
+                return Err(stopped(kind).note(format!("{server} stays drained; lvsh undrain takes it back")));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}

@@ -1,0 +1,477 @@
+//! The tables of checks.
+
+use super::{Field, Schema, Ty, eg, field, needed, or};
+
+const TCP_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&PORT_ONLY)];
+const HTTP_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&HTTP)];
+const HTTPS_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&HTTPS)];
+const DNS_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&DNS)];
+const SMTP_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&SMTP)];
+const TLS_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&TLS)];
+const A_STEP: &Ty = &Ty::Table(&STEP);
+pub(super) const HEALTHY: &str = "return lvs.policy { name = \"web\", health = { http = { port = 80, path = \"/healthz\" }, rise = 2, fall = 3 } }";
+pub(super) const CLIMBING: &str =
+    "return lvs.policy { name = \"web\", slow_start = { over = \"4m\", from = 1 } }";
+pub(super) const DRAINING: &str =
+    "return lvs.policy { name = \"web\", drain = { timeout = \"15m\", remove = true } }";
+const FLAPPING: &str = "return lvs.policy { name = \"web\", health = { ping = true, flap = { changes = 4, within = \"5m\", hold = \"10m\" } } }";
+const WORDS: Ty = Ty::List(&Ty::Str);
+const CHECK_PORT: Field = eg(
+    field(
+        "port",
+        Ty::Integer { min: 1, max: 65535 },
+        "Port, when it is not the server's own or the usual one.",
+    ),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, path = \"/healthz\", host = \"www.example.org\", status = { 200, 399 } }, timeout = 0.2 })",
+);
+const VERIFY: Field = eg(
+    or(field("verify", Ty::Boolean, "Whether the certificate must be right."), "true"),
+    "lvs.probe(\"127.0.0.1\", { https = { port = 1, verify = false }, timeout = 0.2 })",
+);
+const CA: Field = eg(
+    field("ca", Ty::Str, "PEM file of the authorities to believe, instead of the system's."),
+    "pcall(lvs.probe, \"127.0.0.1\", { https = { port = 1, ca = \"/etc/lvsh/ca.pem\" }, timeout = 0.2 })",
+);
+const CERT: Field = eg(
+    field("cert", Ty::Str, "PEM file of our own certificate."),
+    "pcall(lvs.probe, \"127.0.0.1\", { https = { port = 1, cert = \"/etc/lvsh/check.pem\" }, timeout = 0.2 })",
+);
+const KEY: Field = eg(
+    field("key", Ty::Str, "PEM file of its key, when it is not in the same file."),
+    "pcall(lvs.probe, \"127.0.0.1\", { https = { port = 1, cert = \"/etc/lvsh/check.pem\", key = \"/etc/lvsh/check.key\" }, timeout = 0.2 })",
+);
+const SNI: Field = eg(
+    field("sni", Ty::Str, "Name the certificate must be for, when it is not the host."),
+    "lvs.probe(\"127.0.0.1\", { https = { port = 1, verify = false, sni = \"www.example.org\" }, timeout = 0.2 })",
+);
+
+/// How to encrypt.
+pub static TLS: Schema = Schema { name: "tls options", fields: &[VERIFY, CA, CERT, KEY, SNI] };
+
+const METHOD: Field = eg(
+    or(field("method", Ty::Str, "Method of the request."), "\"GET\""),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, method = \"HEAD\" }, timeout = 0.2 })",
+);
+const PATH: Field = eg(
+    or(field("path", Ty::Str, "Path and query."), "\"/\""),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, path = \"/healthz\", host = \"www.example.org\", status = { 200, 399 } }, timeout = 0.2 })",
+);
+const HOST: Field = eg(
+    field("host", Ty::Str, "Host header, and with https the name of the certificate."),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, path = \"/healthz\", host = \"www.example.org\", status = { 200, 399 } }, timeout = 0.2 })",
+);
+const HEADERS: Field = eg(
+    field("headers", Ty::Map(&Ty::Str), "More headers of the request."),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, headers = { [\"X-From\"] = \"lvsh\" } }, timeout = 0.2 })",
+);
+const STATUS: Field = eg(
+    or(
+        field(
+            "status",
+            Ty::OneOrList(&Ty::Either(&[Ty::Integer { min: 100, max: 599 }, Ty::Str])),
+            "Good status: 200, { 200, 399 } from 200 to 399, or a list with ranges { \"200-299\", 404 }.",
+        ),
+        "{ 200, 299 }",
+    ),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, status = { \"200-299\", 404 } }, timeout = 0.2 })",
+);
+const BODY: Field = eg(
+    field("body", Ty::Str, "Text that must be somewhere in the body."),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, body = \"all is well\" }, timeout = 0.2 })",
+);
+const MATCH: Field = eg(
+    field(
+        "match",
+        Ty::Str,
+        "Lua pattern for what came: body, reply, output or line; it sees the first 64 KiB.",
+    ),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1 }, match = \"load: %d+\", timeout = 0.2 })",
+);
+const DYNAMIC: Field = eg(
+    or(
+        field(
+            "dynamic",
+            Ty::Boolean,
+            "Exit codes 2 to 255 of exec are weights 0 to 253, as keepalived's misc_dynamic.",
+        ),
+        "false",
+    ),
+    "lvs.probe(\"127.0.0.1\", { exec = { \"true\" }, dynamic = true, timeout = 0.2 })",
+);
+const SHA256: Field = eg(
+    field("sha256", Ty::Str, "SHA-256 of the whole body, 64 hexadecimal digits."),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, sha256 = (\"00\"):rep(32) }, timeout = 0.2 })",
+);
+const VERSION: Field = eg(
+    field("version", Ty::Enum(&["1.1", "2"]), "HTTP version; https takes what the server prefers."),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, version = \"2\" }, timeout = 0.2 })",
+);
+
+pub static HTTP: Schema = Schema {
+    name: "an http check",
+    fields: &[CHECK_PORT, METHOD, PATH, HOST, HEADERS, STATUS, BODY, SHA256, VERSION],
+};
+
+pub static HTTPS: Schema = Schema {
+    name: "an https check",
+    fields: &[
+        CHECK_PORT, METHOD, PATH, HOST, HEADERS, STATUS, BODY, SHA256, VERSION, VERIFY, CA, CERT, KEY, SNI,
+    ],
+};
+
+pub static PORT_ONLY: Schema = Schema { name: "a tcp check", fields: &[CHECK_PORT] };
+
+pub static DNS: Schema = Schema {
+    name: "a dns check",
+    fields: &[
+        CHECK_PORT,
+        eg(
+            or(field("name", Ty::Str, "Name to ask for."), "\".\""),
+            "lvs.probe(\"127.0.0.1\", { dns = { port = 1, name = \"www.example.org\", type = \"A\" }, timeout = 0.2 })",
+        ),
+        eg(
+            or(field("type", Ty::Enum(crate::probe::RecordType::NAMES), "Type of the record."), "\"SOA\""),
+            "lvs.probe(\"127.0.0.1\", { dns = { port = 1, name = \"www.example.org\", type = \"A\" }, timeout = 0.2 })",
+        ),
+        eg(
+            or(field("tcp", Ty::Boolean, "Ask over TCP."), "false"),
+            "lvs.probe(\"127.0.0.1\", { dns = { port = 1, tcp = true }, timeout = 0.2 })",
+        ),
+        eg(
+            field("expect", Ty::OneOrList(&Ty::Str), "One of these must be among the records."),
+            "lvs.probe(\"127.0.0.1\", { dns = { port = 1, name = \"www.example.org\", type = \"A\", expect = { \"192.0.2.7\" } }, timeout = 0.2 })",
+        ),
+    ],
+};
+
+pub static SMTP: Schema = Schema {
+    name: "an smtp check",
+    fields: &[
+        CHECK_PORT,
+        eg(
+            or(field("helo", Ty::Str, "What we call ourselves."), "\"localhost\""),
+            "lvs.probe(\"127.0.0.1\", { smtp = { port = 1, helo = \"director.example.org\" }, timeout = 0.2 })",
+        ),
+        eg(
+            field("starttls", Ty::Either(TLS_TYPES), "Encrypt; with options if needed."),
+            "lvs.probe(\"127.0.0.1\", { smtp = { port = 1, starttls = { verify = false } }, timeout = 0.2 })",
+        ),
+    ],
+};
+
+pub static UDP: Schema = Schema {
+    name: "a udp check",
+    fields: &[
+        CHECK_PORT,
+        eg(
+            or(field("send", Ty::Str, "Contents of the datagram."), "\"\""),
+            "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"hello\" }, timeout = 0.2 })",
+        ),
+        eg(
+            field("expect", Ty::Str, "Text that must be somewhere in the reply."),
+            "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"hello\", expect = \"world\" }, timeout = 0.2 })",
+        ),
+        eg(
+            or(field("reply", Ty::Boolean, "Without: good unless the port is refused."), "true"),
+            "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"x\", reply = false }, timeout = 0.2 })",
+        ),
+    ],
+};
+
+pub static AGENT: Schema = Schema {
+    name: "an agent check",
+    fields: &[
+        CHECK_PORT,
+        eg(
+            field("send", Ty::Str, "Sent first, for agents that want to be asked."),
+            "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"hello\" }, timeout = 0.2 })",
+        ),
+    ],
+};
+
+pub static STEP: Schema = Schema {
+    name: "a step",
+    fields: &[
+        eg(
+            field("send", Ty::Str, "Sent as it is."),
+            "lvs.probe(\"127.0.0.1\", { port = 1, steps = { { send = \"PING\\r\\n\" }, { expect = \"+PONG\" } }, timeout = 0.2 })",
+        ),
+        eg(
+            field("expect", Ty::Str, "Waited for, somewhere in what comes."),
+            "lvs.probe(\"127.0.0.1\", { port = 1, steps = { { send = \"PING\\r\\n\" }, { expect = \"+PONG\" } }, timeout = 0.2 })",
+        ),
+        eg(
+            field("starttls", Ty::Either(TLS_TYPES), "Encrypted from here on."),
+            "lvs.probe(\"127.0.0.1\", { port = 1, steps = { { send = \"PING\\r\\n\" }, { expect = \"+PONG\" } }, timeout = 0.2 })",
+        ),
+    ],
+};
+
+const C_TCP: Field = eg(
+    field("tcp", Ty::Either(TCP_TYPES), "It accepts a connection."),
+    "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, timeout = 0.2 })",
+);
+const C_HTTP: Field = eg(
+    field("http", Ty::Either(HTTP_TYPES), "It answers a request."),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, path = \"/healthz\", host = \"www.example.org\", status = { 200, 399 } }, timeout = 0.2 })",
+);
+const C_HTTPS: Field = eg(
+    field("https", Ty::Either(HTTPS_TYPES), "The same over TLS."),
+    "lvs.probe(\"127.0.0.1\", { https = { port = 1, verify = false }, timeout = 0.2 })",
+);
+const C_DNS: Field = eg(
+    field("dns", Ty::Either(DNS_TYPES), "It answers a question for a name."),
+    "lvs.probe(\"127.0.0.1\", { dns = { port = 1, name = \"www.example.org\", type = \"A\" }, timeout = 0.2 })",
+);
+const C_SMTP: Field = eg(
+    field("smtp", Ty::Either(SMTP_TYPES), "It takes mail."),
+    "lvs.probe(\"127.0.0.1\", { smtp = { port = 1 }, timeout = 0.2 })",
+);
+const C_PING: Field = eg(
+    field("ping", Ty::Boolean, "It answers an ICMP echo request."),
+    "lvs.probe(\"127.0.0.1\", { ping = true, timeout = 0.2 })",
+);
+const C_UDP: Field = eg(
+    field("udp", Ty::Table(&UDP), "It replies to a datagram."),
+    "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"x\" }, timeout = 0.2 })",
+);
+const C_EXEC: Field = eg(
+    field(
+        "exec",
+        WORDS,
+        "A program says so with exit code 0: program and arguments, no shell; {addr} and {port} become the server's.",
+    ),
+    "lvs.probe(\"127.0.0.1\", { exec = { \"true\", \"{addr}\" }, timeout = 0.2 })",
+);
+const C_AGENT: Field = eg(
+    field("agent", Ty::Table(&AGENT), "It says so itself: HAProxy's agent-check line."),
+    "lvs.probe(\"127.0.0.1\", { agent = { port = 1 }, timeout = 0.2 })",
+);
+const C_STEPS: Field = eg(
+    field("steps", Ty::List(A_STEP), "A conversation goes as written."),
+    "lvs.probe(\"127.0.0.1\", { port = 1, steps = { { send = \"PING\\r\\n\" }, { expect = \"+PONG\" } }, timeout = 0.2 })",
+);
+const C_TLS: Field = eg(
+    field("tls", Ty::Either(TLS_TYPES), "Steps are encrypted from the first byte on."),
+    "lvs.probe(\"127.0.0.1\", { port = 1, tls = { verify = false }, steps = { { expect = \"OK\" } }, timeout = 0.2 })",
+);
+const TIMEOUT: Field = eg(
+    or(
+        field(
+            "timeout",
+            Ty::Seconds { min: 0, max: 3600, whole: false },
+            "Seconds from the first packet to the verdict.",
+        ),
+        "2",
+    ),
+    "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, timeout = \"200ms\" })",
+);
+const PORT: Field = eg(
+    field("port", Ty::Integer { min: 1, max: 65535 }, "Port, for any kind of check."),
+    "lvs.probe(\"127.0.0.1\", { http = { port = 1, path = \"/healthz\", host = \"www.example.org\", status = { 200, 399 } }, timeout = 0.2 })",
+);
+const FROM: Field = eg(
+    field("from", Ty::Address, "Source address."),
+    "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, from = \"127.0.0.1\", timeout = 0.2 })",
+);
+const DEV: Field = eg(
+    field("dev", Ty::Str, "Device to leave by; needed for link-local addresses."),
+    "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, dev = \"lo\", timeout = 0.2 })",
+);
+const MARK: Field = eg(
+    field("mark", Ty::Mark, "Firewall mark of what the check sends."),
+    "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, mark = 9, timeout = 0.2 })",
+);
+const CONCURRENCY: Field = eg(
+    or(
+        field(
+            "concurrency",
+            Ty::Integer { min: 1, max: 100_000 },
+            "Checks at once, as far as descriptors allow.",
+        ),
+        "1000",
+    ),
+    "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, concurrency = 100, timeout = 0.2 })",
+);
+
+/// One check; exactly one of its kinds.
+pub static PROBE: Schema = Schema {
+    name: "a probe",
+    fields: &[
+        C_TCP,
+        C_HTTP,
+        C_HTTPS,
+        C_DNS,
+        C_SMTP,
+        C_PING,
+        C_UDP,
+        C_EXEC,
+        C_AGENT,
+        C_STEPS,
+        C_TLS,
+        DYNAMIC,
+        MATCH,
+        TIMEOUT,
+        PORT,
+        FROM,
+        DEV,
+        MARK,
+        CONCURRENCY,
+    ],
+};
+
+/// The names of the kinds of checks, in the order of [`PROBE`].
+pub const KINDS: &[&str] = &["tcp", "http", "https", "dns", "smtp", "ping", "udp", "exec", "agent", "steps"];
+
+const COUNT: Ty = Ty::Integer { min: 1, max: 1000 };
+const SOME_TIME: Ty = Ty::Seconds { min: 0, max: 31 * 86_400, whole: false };
+const PROBES: &Ty = &Ty::Table(&PROBE);
+
+/// Servers that come and go too often have to wait.
+pub static FLAP: Schema = Schema {
+    name: "a flap rule",
+    fields: &[
+        eg(needed("changes", COUNT, "This many changes …"), FLAPPING),
+        eg(needed("within", SOME_TIME, "… within this time …"), FLAPPING),
+        eg(needed("hold", SOME_TIME, "… keep a server down until this long after the last one."), FLAPPING),
+    ],
+};
+
+/// How a policy's servers are checked: one probe said here, or several in `probes`.
+pub static HEALTH: Schema = Schema {
+    name: "a health rule",
+    fields: &[
+        C_TCP,
+        C_HTTP,
+        C_HTTPS,
+        C_DNS,
+        C_SMTP,
+        C_PING,
+        C_UDP,
+        C_EXEC,
+        C_AGENT,
+        C_STEPS,
+        C_TLS,
+        DYNAMIC,
+        MATCH,
+        TIMEOUT,
+        PORT,
+        FROM,
+        DEV,
+        MARK,
+        CONCURRENCY,
+        eg(
+            field("probes", Ty::List(PROBES), "Several checks of each server, instead of one."),
+            "return lvs.policy { name = \"web\", health = { probes = { { tcp = { port = 80 } }, { ping = true } }, need = \"any\" } }",
+        ),
+        eg(
+            or(
+                field("need", Ty::Enum(&["all", "any"]), "How many of several probes must be good."),
+                "\"all\"",
+            ),
+            "return lvs.policy { name = \"web\", health = { probes = { { tcp = { port = 80 } }, { ping = true } }, need = \"any\" } }",
+        ),
+        eg(
+            or(field("rise", COUNT, "Good rounds in a row until a server is up."), "2"),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, rise = 2, fall = 3 } }",
+        ),
+        eg(
+            or(field("fall", COUNT, "Bad rounds in a row until it is down."), "3"),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, rise = 2, fall = 3 } }",
+        ),
+        eg(
+            or(
+                field(
+                    "initial",
+                    Ty::Enum(&["up", "down", "first"]),
+                    "Before the first answer; first: that one decides alone.",
+                ),
+                "\"up\"",
+            ),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, initial = \"first\" } }",
+        ),
+        eg(
+            or(
+                field(
+                    "down",
+                    Ty::Enum(&["inhibit", "remove"]),
+                    "A server that is down gets weight 0, or leaves the table.",
+                ),
+                "\"inhibit\"",
+            ),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, down = \"remove\" } }",
+        ),
+        eg(
+            or(
+                field(
+                    "min_up",
+                    Ty::Integer { min: 0, max: 65535 },
+                    "Keep the last weights rather than have fewer servers above 0; 0 with a sorry server.",
+                ),
+                "1",
+            ),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, min_up = 2 } }",
+        ),
+        eg(
+            or(
+                field(
+                    "panic",
+                    Ty::Integer { min: 0, max: 100 },
+                    "With fewer per cent of the servers up, keep the last weights.",
+                ),
+                "0",
+            ),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, panic = 30 } }",
+        ),
+        eg(
+            or(
+                field(
+                    "quorum",
+                    Ty::Integer { min: 1, max: 1 << 24 },
+                    "Weight that must be up for the service to be up.",
+                ),
+                "1",
+            ),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, quorum = 4, hysteresis = 1 } }",
+        ),
+        eg(
+            or(
+                field(
+                    "hysteresis",
+                    Ty::Integer { min: 0, max: 1 << 24 },
+                    "quorum + this to come up, quorum - this to stay up.",
+                ),
+                "0",
+            ),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, quorum = 4, hysteresis = 1 } }",
+        ),
+        eg(field("flap", Ty::Table(&FLAP), "Damping of servers that come and go."), FLAPPING),
+        eg(
+            field(
+                "max_change",
+                Ty::Integer { min: 1, max: 65535 },
+                "Most that weight() and agents change in one round.",
+            ),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, max_change = 2 } }",
+        ),
+    ],
+};
+
+pub static SLOW_START: Schema = Schema {
+    name: "a slow start",
+    fields: &[
+        eg(needed("over", SOME_TIME, "Time from coming up to the full weight."), CLIMBING),
+        eg(or(field("from", Ty::Integer { min: 1, max: 65535 }, "Weight at first."), "1"), CLIMBING),
+    ],
+};
+
+pub static DRAIN: Schema = Schema {
+    name: "a drain rule",
+    fields: &[
+        eg(field("timeout", SOME_TIME, "A drained server has this long to lose its connections."), DRAINING),
+        eg(
+            or(field("remove", Ty::Boolean, "Then it leaves the table, until undrain or ready."), "false"),
+            DRAINING,
+        ),
+    ],
+};
