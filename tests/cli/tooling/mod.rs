@@ -155,17 +155,27 @@ fn examples_check_clean_with_a_lua_language_checker() {
     for (path, text) in examples() {
         fs::write(folder.join(path.file_name().expect("a name")), text).expect("a file");
     }
-    let check = || {
+    let check = |format: &str| {
         let mut command = Command::new(&checker);
-        output(command.args(["--warnings-as-errors", "--output-format", "text"]).arg(&folder), "")
+        output(command.args(["--warnings-as-errors", "--output-format", format]).arg(&folder), "")
     };
-    let (clean, said) = check();
+    let (clean, said) = check("text");
     assert!(clean, "{said}");
     // And it would have said so.
-    for (code, rule) in WRONG {
-        fs::write(folder.join("wrong.lua"), code).expect("a file");
-        let (clean, said) = check();
-        assert!(!clean && said.contains(rule), "{code}: {said}");
+    for (at, (code, _)) in WRONG.iter().enumerate() {
+        fs::write(folder.join(format!("wrong{at}.lua")), code).expect("a file");
+    }
+    let (clean, said) = check("json");
+    let begin = said.find('[').expect("a list");
+    let mut documents = serde_json::Deserializer::from_str(&said[begin..]).into_iter::<Value>();
+    let found = documents.next().expect("a document").expect("JSON");
+    assert!(!clean);
+    for (at, (code, rule)) in WRONG.iter().enumerate() {
+        let name = format!("wrong{at}.lua");
+        let of_file = |file: &&Value| file["file"].as_str().is_some_and(|path| path.ends_with(&name));
+        let file = found.as_array().expect("a list").iter().find(of_file);
+        let diagnostics = file.and_then(|file| file["diagnostics"].as_array()).expect(code);
+        assert!(diagnostics.iter().any(|one| one["code"] == *rule), "{code}: {diagnostics:?}");
     }
 }
 
@@ -242,9 +252,11 @@ fn every_page_of_the_manual_is_clean_roff() {
         for part in wanted {
             assert!(parts.contains(&format!("{part}\"").as_str()), "{page} has no {part}");
         }
-        assert_eq!(here.run(&["man", page.split(['/', '.']).nth(1).expect("a name")]).ok().out, text);
     }
     assert_eq!(written.lines().count(), pages.len());
+    for (name, page) in [("lua", "man3/lvsh-lua.3"), ("lvsh-plan", "man8/lvsh-plan.8")] {
+        assert_eq!(here.run(&["man", name]).ok().out, fs::read_to_string(dir.join(page)).expect("a page"));
+    }
     let plan = fs::read_to_string(dir.join("man8/lvsh-plan.8")).expect("a page");
     for word in [
         "/etc/lvsh/NAME.lua",
