@@ -53,6 +53,7 @@ impl DeviceKind {
     pub fn from_anyone(self) -> &'static str {
         match self {
             DeviceKind::Sit => "dev lo",
+            DeviceKind::Ip6tnl => "mode any external",
             _ => "external",
         }
     }

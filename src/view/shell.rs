@@ -12,6 +12,9 @@ pub fn shell(step: &Step) -> String {
         return format!("ipvsadm {arguments}");
     }
     match step {
+        Step::AddVip { key, .. } if key.addr.addr().is_ipv6() && key.addr.prefix_len() == 128 => {
+            format!("ip addr add {key} preferred_lft 0")
+        }
         Step::AddVip { key, .. } => format!("ip addr add {key}"),
         Step::DelVip { key, .. } => format!("ip addr del {key}"),
         Step::SetSysctl { name, to, .. } => format!("sysctl -w {name}={}", quoted(to)),

@@ -3,6 +3,7 @@
 mod commands;
 mod documents;
 mod foreign;
+mod hosts;
 mod leftovers;
 mod locks;
 mod policies;

@@ -6,6 +6,7 @@ mod support;
 mod conformance;
 mod cycle;
 mod demo;
+mod hosts;
 mod ipvs;
 mod lab;
 mod site;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use netlink_packet_route::link::{
-    InfoData, InfoGre, InfoGre6, InfoIpTunnel, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    InfoData, InfoGre, InfoGre6, InfoIpTunnel, InfoKind, Ip6TunnelFlags, LinkAttribute, LinkFlags, LinkInfo,
+    LinkMessage,
 };
 use rtnetlink::Handle;
 
@@ -86,7 +87,13 @@ fn data_for(kind: DeviceKind) -> (InfoKind, InfoData) {
     match kind {
         DeviceKind::Ipip => (InfoKind::IpIp, InfoData::IpTunnel(vec![InfoIpTunnel::CollectMetadata])),
         DeviceKind::Sit => (InfoKind::SitTun, InfoData::IpTunnel(vec![InfoIpTunnel::Link(LO)])),
-        DeviceKind::Ip6tnl => (InfoKind::Ip6Tnl, InfoData::IpTunnel(vec![InfoIpTunnel::CollectMetadata])),
+        DeviceKind::Ip6tnl => {
+            // A director may send with the virtual address as its own, which is an address of this machine, too
+            // (`ip6_tnl_rcv_ctl`, net/ipv6/ip6_tunnel.c). ip-link(8) has a word for this, but not beside `external`.
+            let local_senders = InfoIpTunnel::Ipv6Flags(Ip6TunnelFlags::AllowLocalRemote);
+            let parts = vec![InfoIpTunnel::CollectMetadata, local_senders];
+            (InfoKind::Ip6Tnl, InfoData::IpTunnel(parts))
+        }
         DeviceKind::Gre => (InfoKind::GreTun, InfoData::GreTun(vec![InfoGre::CollectMetadata])),
         DeviceKind::Ip6gre => (InfoKind::GreTun6, InfoData::GreTun6(vec![InfoGre6::CollectMetadata])),
     }

@@ -93,7 +93,7 @@ fn vips(lua: &Lua, spec: &Row) -> Checked<Table> {
         let Val::Net(net) = val else { continue };
         if net.prefix_len() != net.max_prefix_len() {
             let why = format!(
-                "bad value for 'vip': {net} is a network; on lo the machine would answer for all of it. Write {}",
+                "bad value for 'vip': {net} is a network, and the machine would answer for all of it; write {}",
                 net.addr()
             );
             return Err(Fault::bad(why).item(at + 1).under("vip"));
