@@ -25,7 +25,8 @@ pub fn shell(step: &Step) -> String {
         Step::AddTunnel { dev, tunnel } => {
             let TunnelDevice { kind, .. } = tunnel;
             let ends = if tunnel.from_anyone { kind.from_anyone() } else { "" };
-            format!("ip link add {dev} type {kind} {ends}; {}", set_tunnel(dev, tunnel))
+            let sum = if tunnel.checksum { " icsum" } else { "" };
+            format!("ip link add {dev} type {kind} {ends}{sum}; {}", set_tunnel(dev, tunnel))
         }
         Step::SetTunnel { dev, to, .. } => set_tunnel(dev, to),
         Step::DelTunnel { dev, .. } => format!("ip link del {dev}"),

@@ -40,6 +40,14 @@ pub static TUNNEL_DEVICE: Schema = Schema {
             Ty::Enum(&["ipip", "sit", "ip6tnl", "gre", "ip6gre"]),
             "As ip link calls it: IPv4 in IPv4, IPv6 in IPv4, any in IPv6, any in GRE in IPv4, any in GRE in IPv6.",
         ),
+        or(
+            field(
+                "checksum",
+                Ty::Boolean,
+                "Only of the gre types: takes packets with a checksum, and no others.",
+            ),
+            "false",
+        ),
     ],
 };
 pub static TUNNEL_DEVICE_GONE: Schema = Schema { name: "a tunnel device", fields: &[TUNNEL_DEV, MISSING_OK] };
@@ -89,7 +97,7 @@ pub static REAL_TUNNEL: Schema = Schema {
         field(
             "checksum",
             Ty::Enum(&["none", "csum", "remcsum"]),
-            "For the directors; each packet says it, and any is taken.",
+            "As the directors have it; gre takes packets that are so, and no others.",
         ),
         field("family", FAMILY, "Family of the outer packets; left out, that of each vip."),
     ],
