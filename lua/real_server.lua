@@ -37,7 +37,8 @@ return function(told)
       local outer = told.outer or vip.family
       local kind = DEVICES[told.type][outer][vip.family]
       dev = "lvsh-" .. kind
-      once(policy.tunnel, dev, { dev = dev, type = kind })
+      -- Only GRE has it in its own header, and its device takes one sort or the other.
+      once(policy.tunnel, dev, { dev = dev, type = kind, checksum = told.checksum })
       if told.port then once(policy.gue_port, outer, { port = told.port, family = outer }) end
     end
     policy.vip[#policy.vip + 1] = { addr = vip.addr, dev = dev }

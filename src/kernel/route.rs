@@ -13,7 +13,7 @@ use futures_util::{Stream, StreamExt};
 use ipnet::IpNet;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, CacheInfo};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{AddressMessageBuilder, Handle};
 use tokio::runtime::{self, Runtime};
@@ -195,7 +195,9 @@ async fn one(
 }
 
 /// `ip address add 192.0.2.1/32 dev eth0 proto 76`, and `nodad` for IPv6: the address is then usable at once,
-/// where duplicate address detection would hold it back for a second.
+/// where duplicate address detection would hold it back for a second. An IPv6 address of a host is also deprecated
+/// (`preferred_lft 0`), so that the machine does not choose it for what it sends itself: the real servers have it, too,
+/// and would take checks and tunnelled packets from it for their own. IPv4 chooses the address of the network.
 async fn add(handle: &Handle, link: &Link, key: &VipKey, vip: Vip) -> std::result::Result<(), Errno> {
     let mut request = handle.address().add(link.index, key.addr.addr(), key.addr.prefix_len());
     let attributes = &mut request.message_mut().attributes;
@@ -204,6 +206,11 @@ async fn add(handle: &Handle, link: &Link, key: &VipKey, vip: Vip) -> std::resul
     }
     if key.addr.addr().is_ipv6() {
         attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+    }
+    if key.addr.addr().is_ipv6() && key.addr.prefix_len() == key.addr.max_prefix_len() {
+        let mut times = CacheInfo::default();
+        (times.ifa_preferred, times.ifa_valid) = (0, u32::MAX);
+        attributes.push(AddressAttribute::CacheInfo(times));
     }
     request.execute().await.map_err(errno_of)
 }

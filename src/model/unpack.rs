@@ -24,6 +24,11 @@ pub enum DeviceKind {
 }
 
 impl DeviceKind {
+    /// Whether its packets have a GRE header.
+    pub fn is_gre(self) -> bool {
+        matches!(self, DeviceKind::Gre | DeviceKind::Ip6gre)
+    }
+
     pub const ALL: [DeviceKind; 5] =
         [DeviceKind::Ipip, DeviceKind::Sit, DeviceKind::Ip6tnl, DeviceKind::Gre, DeviceKind::Ip6gre];
 
@@ -53,6 +58,7 @@ impl DeviceKind {
     pub fn from_anyone(self) -> &'static str {
         match self {
             DeviceKind::Sit => "dev lo",
+            DeviceKind::Ip6tnl => "mode any external",
             _ => "external",
         }
     }
@@ -78,6 +84,9 @@ pub struct TunnelDevice {
     pub kind: DeviceKind,
     /// Whether it takes packets of every sender: the directors of a real server are many, or change.
     pub from_anyone: bool,
+    /// Whether the GRE headers it takes have a checksum: the kernel drops those that are not as the device says
+    /// (`ip_tunnel_rcv`, ip_tunnel.c). Only of the GRE kinds.
+    pub checksum: bool,
     pub up: bool,
     /// `net.ipv4.conf.DEVICE.rp_filter`: 0 no check of the sender, 1 strict, 2 loose.
     pub rp_filter: u8,
@@ -95,9 +104,9 @@ impl TunnelDevice {
     pub const LOOSE: u8 = 2;
 
     /// One as lvsh makes it.
-    pub fn ours(kind: DeviceKind) -> TunnelDevice {
+    pub fn ours(kind: DeviceKind, checksum: bool) -> TunnelDevice {
         let alias = Self::OURS.to_string();
-        TunnelDevice { kind, from_anyone: true, up: true, rp_filter: Self::LOOSE, alias }
+        TunnelDevice { kind, from_anyone: true, checksum, up: true, rp_filter: Self::LOOSE, alias }
     }
 
     pub fn is_ours(&self) -> bool {
@@ -106,7 +115,8 @@ impl TunnelDevice {
 
     /// Whether one can be made of the other without taking it away.
     pub fn is_kin(&self, other: &TunnelDevice) -> bool {
-        self.kind == other.kind && self.from_anyone == other.from_anyone
+        let made = |one: &TunnelDevice| (one.kind, one.from_anyone, one.checksum);
+        made(self) == made(other)
     }
 }
 
@@ -114,7 +124,8 @@ impl fmt::Display for TunnelDevice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ends = if self.from_anyone { "from anyone" } else { "between two hosts" };
         let state = if self.up { "up" } else { "down" };
-        write!(out, "{} {ends} {state} rp_filter {}", self.kind, self.rp_filter)
+        let sum = if self.checksum { " with checksum" } else { "" };
+        write!(out, "{}{sum} {ends} {state} rp_filter {}", self.kind, self.rp_filter)
     }
 }
 

@@ -80,11 +80,11 @@ fn paths(current: &State, desired: &State, steps: &mut Vec<Step>) {
         (from, to) => {
             steps.extend(from.map(|tunnel| Step::DelTunnel { dev: dev.clone(), tunnel: tunnel.clone() }));
             steps.extend(to.map(|tunnel| Step::AddTunnel { dev: dev.clone(), tunnel: tunnel.clone() }));
-            // Addresses go with their device; those that shall stay come again.
-            let stay = desired
-                .vips
-                .iter()
-                .filter(|(key, vip)| from.is_some() && key.dev == *dev && current.vips.get(key) == Some(vip));
+            // Addresses go with their device; those of ours that shall stay come again.
+            let replaced = from.is_some() && to.is_some();
+            let stay = desired.vips.iter().filter(|(key, vip)| {
+                replaced && key.dev == *dev && vip.is_ours() && current.vips.get(key) == Some(vip)
+            });
             steps.extend(stay.map(|(key, vip)| Step::AddVip { key: key.clone(), vip: *vip }));
         }
     });

@@ -102,7 +102,8 @@ pub fn advance(state: &mut State, step: &Step, world: &World) -> Result<(), i32>
             let taken = world.devices.as_ref().is_some_and(|devices| devices.contains(dev));
             refuse(taken || state.tunnels.contains_key(dev), libc::EEXIST)?;
             // Of each kind one may take the packets of all (`ip_tunnel_newlink`, ip_tunnel.c).
-            let is_it = |other: &TunnelDevice| tunnel.from_anyone && other.is_kin(tunnel);
+            let is_it =
+                |other: &TunnelDevice| tunnel.from_anyone && other.from_anyone && other.kind == tunnel.kind;
             refuse(state.tunnels.values().any(is_it), libc::EEXIST)?;
             state.tunnels.insert(dev.clone(), tunnel.clone());
         }

@@ -48,7 +48,8 @@ pub fn lua(step: &Step) -> String {
             format!("lvs.del_local_route {{ table = {}{family}, missing_ok = true }}", key.table)
         }
         AddTunnel { dev, tunnel } if tunnel.is_ours() => {
-            format!("lvs.add_tunnel {{ dev = {}, type = \"{}\" }}", quoted(dev.name()), tunnel.kind)
+            let sum = if tunnel.checksum { ", checksum = true" } else { "" };
+            format!("lvs.add_tunnel {{ dev = {}, type = \"{}\"{sum} }}", quoted(dev.name()), tunnel.kind)
         }
         AddTunnel { .. } | SetTunnel { .. } => format!("-- no call for: {}", step_text(step)),
         DelTunnel { dev, .. } => format!("lvs.del_tunnel {{ dev = {} }}", quoted(dev.name())),

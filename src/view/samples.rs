@@ -104,13 +104,18 @@ pub fn steps() -> Vec<Step> {
         Step::DelRule { key: RuleKey { priority: 7, ..rule(Family::Ipv6) }, rule: Installed::ours() },
         Step::AddRoute { key: route(Family::Ipv4), route: Installed::ours() },
         Step::DelRoute { key: route(Family::Ipv6), route: Installed::ours() },
-        Step::AddTunnel { dev: dev("lvsh-ipip"), tunnel: TunnelDevice::ours(DeviceKind::Ipip) },
+        Step::AddTunnel { dev: dev("lvsh-ipip"), tunnel: TunnelDevice::ours(DeviceKind::Ipip, false) },
         Step::SetTunnel {
             dev: dev("lvsh-sit"),
-            from: TunnelDevice { up: false, alias: "a b".to_string(), ..TunnelDevice::ours(DeviceKind::Sit) },
-            to: TunnelDevice::ours(DeviceKind::Sit),
+            from: TunnelDevice {
+                up: false,
+                alias: "a b".to_string(),
+                ..TunnelDevice::ours(DeviceKind::Sit, false)
+            },
+            to: TunnelDevice::ours(DeviceKind::Sit, false),
         },
-        Step::DelTunnel { dev: dev("lvsh-sit"), tunnel: TunnelDevice::ours(DeviceKind::Sit) },
+        Step::AddTunnel { dev: dev("lvsh-gre"), tunnel: TunnelDevice::ours(DeviceKind::Gre, true) },
+        Step::DelTunnel { dev: dev("lvsh-sit"), tunnel: TunnelDevice::ours(DeviceKind::Sit, false) },
         Step::AddFou { key: FouKey { family: Family::Ipv4, port: 6080 }, fou: Fou::Gue },
         Step::DelFou { key: FouKey { family: Family::Ipv6, port: 6080 }, fou: Fou::Gue },
         Step::SetSysctl { name, from: "3 50".to_string(), to: "5 60".to_string() },

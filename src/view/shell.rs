@@ -12,6 +12,9 @@ pub fn shell(step: &Step) -> String {
         return format!("ipvsadm {arguments}");
     }
     match step {
+        Step::AddVip { key, .. } if key.addr.addr().is_ipv6() && key.addr.prefix_len() == 128 => {
+            format!("ip addr add {key} preferred_lft 0")
+        }
         Step::AddVip { key, .. } => format!("ip addr add {key}"),
         Step::DelVip { key, .. } => format!("ip addr del {key}"),
         Step::SetSysctl { name, to, .. } => format!("sysctl -w {name}={}", quoted(to)),
@@ -22,7 +25,8 @@ pub fn shell(step: &Step) -> String {
         Step::AddTunnel { dev, tunnel } => {
             let TunnelDevice { kind, .. } = tunnel;
             let ends = if tunnel.from_anyone { kind.from_anyone() } else { "" };
-            format!("ip link add {dev} type {kind} {ends}; {}", set_tunnel(dev, tunnel))
+            let sum = if tunnel.checksum { " icsum" } else { "" };
+            format!("ip link add {dev} type {kind} {ends}{sum}; {}", set_tunnel(dev, tunnel))
         }
         Step::SetTunnel { dev, to, .. } => set_tunnel(dev, to),
         Step::DelTunnel { dev, .. } => format!("ip link del {dev}"),

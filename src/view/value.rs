@@ -109,7 +109,7 @@ pub fn sync_value(daemon: &SyncDaemon) -> Value {
 }
 
 pub fn tunnel_device_value(tunnel: &TunnelDevice) -> Value {
-    json!({ "type": tunnel.kind.name(), "up": tunnel.up, "rp_filter": tunnel.rp_filter })
+    json!({ "type": tunnel.kind.name(), "checksum": tunnel.checksum, "up": tunnel.up, "rp_filter": tunnel.rp_filter })
 }
 
 /// Adds the fields of one object to another.

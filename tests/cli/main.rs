@@ -5,6 +5,7 @@ mod documents;
 mod foreign;
 mod health;
 mod ipvsadm;
+mod hosts;
 mod leftovers;
 mod locks;
 mod moving;

@@ -36,7 +36,8 @@ pub fn picture(state: &State) -> Vec<String> {
     }
     for (dev, tunnel) in state.tunnels.iter().filter(|(_, tunnel)| tunnel.is_ours()) {
         assert_eq!((tunnel.from_anyone, tunnel.rp_filter), (true, 2), "{dev}");
-        out.push(format!("t {dev} {}{}", tunnel.kind, if tunnel.up { "" } else { " down" }));
+        let sum = if tunnel.checksum { "+csum" } else { "" };
+        out.push(format!("t {dev} {}{sum}{}", tunnel.kind, if tunnel.up { "" } else { " down" }));
     }
     for (key, fou) in &state.fous {
         assert_eq!(*fou, Fou::Gue);
@@ -70,7 +71,11 @@ fn device(name: &str) -> IfName {
 }
 
 fn tunnel(kind: &str) -> TunnelDevice {
-    TunnelDevice::ours(kind.parse::<DeviceKind>().unwrap())
+    {
+        // `gre+csum`: with a checksum.
+        let (kind, sum) = kind.split_once('+').map_or((kind, false), |(kind, _)| (kind, true));
+        TunnelDevice::ours(kind.parse::<DeviceKind>().unwrap(), sum)
+    }
 }
 
 fn fou(words: &[&str]) -> FouKey {

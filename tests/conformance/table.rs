@@ -103,13 +103,24 @@ pub fn check_all(mut fresh: impl FnMut(&Row) -> Result<(), String>) {
     println!("{} rows agree", rows.len());
 }
 
-/// What stands, as sorted items of the table's notation; what a fresh machine has by itself is left out.
-fn picture(row: &Row, backend: &mut dyn Backend) -> Result<Vec<String>, String> {
-    let sysctls = row.given.iter().chain([&row.step]).filter_map(|step| match step {
+/// What a row is about; reading all else each time would be most of the work.
+pub fn want(row: &Row) -> Want {
+    let steps = || row.given.iter().chain([&row.step]);
+    let sysctls = steps().filter_map(|step| match step {
         Step::SetSysctl { name, .. } => Some(name.clone()),
         _ => None,
     });
-    let want = Want { sysctls: sysctls.collect(), ..Want::all() };
+    Want {
+        routes: steps().any(|step| matches!(step.kind(), "rule" | "route")),
+        tunnels: steps().any(|step| matches!(step.kind(), "tunnel" | "gue port")),
+        sysctls: sysctls.collect(),
+        ..Want::all()
+    }
+}
+
+/// What stands, as sorted items of the table's notation; what a fresh machine has by itself is left out.
+fn picture(row: &Row, backend: &mut dyn Backend) -> Result<Vec<String>, String> {
+    let want = want(row);
     let state = backend.snapshot(&want).map_err(|error| error.to_string())?.state;
     let mut out = Vec::new();
     for (key, entry) in &state.services {

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod marks;
+mod paths;
 mod settings;
 mod speed;
 mod support;

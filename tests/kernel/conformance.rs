@@ -7,9 +7,9 @@ mod table;
 
 use std::process::Command;
 
-use lvsh::backend::{Backend, Outcome, Want};
+use lvsh::backend::{Backend, Outcome};
 use lvsh::kernel::Kernel;
-use lvsh::plan::{Step, diff};
+use lvsh::plan::diff;
 
 use super::support::{Namespace, isolate};
 
@@ -31,11 +31,7 @@ fn the_kernel_answers_as_the_table_says() {
 }
 
 fn on_a_clean_machine(row: &table::Row, kernel: &mut Kernel) -> Result<(), String> {
-    let sysctls = row.given.iter().chain([&row.step]).filter_map(|step| match step {
-        Step::SetSysctl { name, .. } => Some(name.clone()),
-        _ => None,
-    });
-    let want = Want { sysctls: sysctls.collect(), ..Want::all() };
+    let want = table::want(row);
     let look = |kernel: &mut Kernel| kernel.snapshot(&want).map_err(|error| error.to_string());
     let clean = look(kernel)?.state;
     let answer = table::check(row, kernel);

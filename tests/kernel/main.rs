@@ -9,6 +9,7 @@ mod cycle;
 mod demo;
 mod flood;
 mod health;
+mod hosts;
 mod ipvs;
 mod lab;
 mod moving;

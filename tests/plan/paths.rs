@@ -2,7 +2,7 @@
 
 use lvsh::backend::Backend;
 use lvsh::error::Kind;
-use lvsh::model::{DeviceKind, Fou, Installed, State, SysctlName, TunnelDevice};
+use lvsh::model::{DeviceKind, Fou, Installed, State, SysctlName, TunnelDevice, Vip};
 use lvsh::plan::{Declared, Mode, Owned, Step, diff};
 
 use crate::session::{Shared, declared, start, stop};
@@ -45,6 +45,24 @@ fn what_unpacks_is_there_before_the_address() {
         ["add gue port 6080", "add tunnel lvsh-ipip", "add vip 10.0.0.1/32 dev lvsh-ipip"]
     );
     let steps = diff(&state(REAL), &State::default());
+    assert_eq!(
+        lines(&steps),
+        ["del vip 10.0.0.1/32 dev lvsh-ipip", "del tunnel lvsh-ipip", "del gue port 6080"]
+    );
+}
+
+/// What the kernel puts on a device by itself, it takes away with it.
+#[test]
+fn other_addresses_of_a_device_are_left_to_the_kernel() {
+    let mut there = state(REAL);
+    let key = lvsh::model::VipKey {
+        addr: "fe80::1/64".parse().unwrap(),
+        ..there.vips.keys().next().unwrap().clone()
+    };
+    there.vips.insert(key.clone(), Vip::default());
+    let mut left = State::default();
+    left.vips.insert(key, Vip::default());
+    let steps = diff(&there, &left);
     assert_eq!(
         lines(&steps),
         ["del vip 10.0.0.1/32 dev lvsh-ipip", "del tunnel lvsh-ipip", "del gue port 6080"]

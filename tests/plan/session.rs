@@ -67,7 +67,7 @@ pub fn declared(text: &str) -> Declared {
         vips: state.vips.into_keys().collect(),
         rules: state.rules.into_keys().collect(),
         routes: state.routes.into_keys().collect(),
-        tunnels: state.tunnels.into_iter().map(|(dev, tunnel)| (dev, tunnel.kind)).collect(),
+        tunnels: state.tunnels,
         gue_ports: state.fous.into_keys().collect(),
         syncs: state.syncs,
         ..Declared::default()

@@ -178,7 +178,7 @@ ipvsadm -A -f 4294967295 -6 -s wlc
         ] {
             let refused = replay(text, "rules", State::default()).expect_err(text);
             assert_eq!(refused.code, code, "{text}");
-            assert_eq!(refused.error.origin, Some(Origin { file: "rules".to_string(), line }), "{text}");
+            assert_eq!(refused.error.origin, Some(Origin { file: "rules".into(), line }), "{text}");
             assert!(refused.error.message.contains(part), "{text}: {}", refused.error);
             let excerpt = refused.error.excerpt.expect("an excerpt");
             assert_eq!((excerpt.column, excerpt.width), (column, width), "{text}");

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use netlink_packet_route::link::{
-    InfoData, InfoGre, InfoGre6, InfoIpTunnel, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    GreIOFlags, InfoData, InfoGre, InfoGre6, InfoIpTunnel, InfoKind, Ip6TunnelFlags, LinkAttribute,
+    LinkFlags, LinkInfo, LinkMessage,
 };
 use rtnetlink::Handle;
 
@@ -29,11 +30,11 @@ fn tunnel_of(message: &LinkMessage) -> Option<(IfName, TunnelDevice)> {
             _ => {}
         }
     }
-    let (mut kind, mut from_anyone) = (None, false);
+    let (mut kind, mut from_anyone, mut checksum) = (None, false, false);
     for part in info? {
         match part {
             LinkInfo::Kind(found) => kind = kind_of(found),
-            LinkInfo::Data(data) => from_anyone = takes_all(data),
+            LinkInfo::Data(data) => (from_anyone, checksum) = (takes_all(data), is_summed(data)),
             _ => {}
         }
     }
@@ -42,6 +43,7 @@ fn tunnel_of(message: &LinkMessage) -> Option<(IfName, TunnelDevice)> {
     let tunnel = TunnelDevice {
         kind: kind?,
         from_anyone,
+        checksum,
         up: message.header.flags.contains(LinkFlags::Up),
         rp_filter: check.and_then(|value| value.parse().ok()).unwrap_or(0),
         alias: alias.to_string(),
@@ -77,18 +79,38 @@ fn takes_all(data: &InfoData) -> bool {
     }
 }
 
+/// Whether it takes only GRE with a checksum (`icsum`).
+fn is_summed(data: &InfoData) -> bool {
+    match data {
+        InfoData::GreTun(parts) => parts.contains(&InfoGre::IFlags(GreIOFlags::Checksum)),
+        InfoData::GreTun6(parts) => parts.contains(&InfoGre6::IFlags(GreIOFlags::Checksum)),
+        _ => false,
+    }
+}
+
 /// Takes the packets of every sender. `external` does (`IFLA_IPTUN_COLLECT_METADATA`): what no other device matches
 /// goes to the one that has it. `sit` lacks it, but looks no further than at the youngest device without ends
 /// (`ipip6_tunnel_lookup`, net/ipv6/sit.c); its being bound to `lo` (index 1 in every namespace) is only what makes
 /// it another than `sit0`, nothing is ever sent through it.
-fn data_for(kind: DeviceKind) -> (InfoKind, InfoData) {
+fn data_for(kind: DeviceKind, checksum: bool) -> (InfoKind, InfoData) {
     const LO: u32 = 1;
+    let flags = if checksum { GreIOFlags::Checksum } else { GreIOFlags::empty() };
     match kind {
         DeviceKind::Ipip => (InfoKind::IpIp, InfoData::IpTunnel(vec![InfoIpTunnel::CollectMetadata])),
         DeviceKind::Sit => (InfoKind::SitTun, InfoData::IpTunnel(vec![InfoIpTunnel::Link(LO)])),
-        DeviceKind::Ip6tnl => (InfoKind::Ip6Tnl, InfoData::IpTunnel(vec![InfoIpTunnel::CollectMetadata])),
-        DeviceKind::Gre => (InfoKind::GreTun, InfoData::GreTun(vec![InfoGre::CollectMetadata])),
-        DeviceKind::Ip6gre => (InfoKind::GreTun6, InfoData::GreTun6(vec![InfoGre6::CollectMetadata])),
+        DeviceKind::Ip6tnl => {
+            // A director may send with the virtual address as its own, which is an address of this machine, too
+            // (`ip6_tnl_rcv_ctl`, net/ipv6/ip6_tunnel.c). ip-link(8) has a word for this, but not beside `external`.
+            let local_senders = InfoIpTunnel::Ipv6Flags(Ip6TunnelFlags::AllowLocalRemote);
+            let parts = vec![InfoIpTunnel::CollectMetadata, local_senders];
+            (InfoKind::Ip6Tnl, InfoData::IpTunnel(parts))
+        }
+        DeviceKind::Gre => {
+            (InfoKind::GreTun, InfoData::GreTun(vec![InfoGre::CollectMetadata, InfoGre::IFlags(flags)]))
+        }
+        DeviceKind::Ip6gre => {
+            (InfoKind::GreTun6, InfoData::GreTun6(vec![InfoGre6::CollectMetadata, InfoGre6::IFlags(flags)]))
+        }
     }
 }
 
@@ -99,7 +121,7 @@ pub async fn add(handle: &Handle, dev: &IfName, tunnel: &TunnelDevice) -> Result
         // One between two hosts is somebody else's; it is never taken away, so it need not be made again.
         return Err(libc::EOPNOTSUPP);
     }
-    let (kind, data) = data_for(tunnel.kind);
+    let (kind, data) = data_for(tunnel.kind, tunnel.checksum);
     let mut message = LinkMessage::default();
     message.attributes = vec![
         LinkAttribute::IfName(dev.name().to_string()),

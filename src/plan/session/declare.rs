@@ -7,8 +7,8 @@ use super::{Mode, Session};
 use crate::backend::{Services, Want};
 use crate::error::{Error, Kind, Origin, Result};
 use crate::model::{
-    DeviceKind, FouKey, Fwmark, IfName, MarkEntry, MarkSelector, RouteKey, RuleKey, ServiceEntry, ServiceKey,
-    State, SyncDaemon, SyncRole, SysctlName, Timeouts, Vip, VipKey,
+    FouKey, Fwmark, IfName, MarkEntry, MarkSelector, RouteKey, RuleKey, ServiceEntry, ServiceKey, State,
+    SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice, Vip, VipKey,
 };
 use crate::plan::{Owned, Step, Thing, diff, refusal};
 
@@ -20,7 +20,7 @@ pub struct Declared {
     pub vips: BTreeSet<VipKey>,
     pub rules: BTreeSet<RuleKey>,
     pub routes: BTreeSet<RouteKey>,
-    pub tunnels: BTreeMap<IfName, DeviceKind>,
+    pub tunnels: BTreeMap<IfName, TunnelDevice>,
     /// UDP ports that unpack GUE.
     pub gue_ports: BTreeSet<FouKey>,
     pub sysctls: BTreeMap<SysctlName, String>,

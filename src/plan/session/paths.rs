@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Session;
 use super::declare::{Declared, in_the_way};
 use crate::error::{Error, Result};
-use crate::model::{Fou, FouKey, Installed, RouteKey, State, TunnelDevice};
+use crate::model::{Fou, FouKey, Installed, RouteKey, State};
 use crate::plan::{Owned, Thing};
 
 impl Session {
@@ -35,20 +35,19 @@ impl Session {
             self.base.routes.remove(key);
             next.routes.insert(*key, Installed::ours());
         }
-        for (dev, kind) in &wanted.tunnels {
-            let ours = TunnelDevice::ours(*kind);
+        for (dev, ours) in &wanted.tunnels {
             if let Some(there) = next.tunnels.get(dev)
-                && !(there.is_kin(&ours) && (there.is_ours() || adopt))
+                && !(there.is_kin(ours) && (there.is_ours() || adopt))
             {
                 let mut error = in_the_way("tunnel", dev.name(), &there.to_string(), owner);
-                if !there.is_kin(&ours) {
+                if !there.is_kin(ours) {
                     // Another kind of device, with its addresses and routes, is not ours to throw away.
                     error.hint = Some(format!("if nobody needs it: ip link del {dev}"));
                 }
                 return Err(at(error, Thing::Tunnel(dev.clone())));
             }
             self.base.tunnels.remove(dev);
-            next.tunnels.insert(dev.clone(), ours);
+            next.tunnels.insert(dev.clone(), ours.clone());
         }
         for key in &wanted.gue_ports {
             match next.fous.get(key) {

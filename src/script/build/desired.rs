@@ -100,14 +100,15 @@ fn paths(row: &Row, out: &mut Declared, note: &mut Note<'_>) -> Checked<()> {
     }
     for (at, row) in rows(row, "tunnel") {
         let here = |fault: Box<Fault>| inside(fault, row.1, "tunnel", at);
-        let (dev, kind) = tunnel_device(row.0).map_err(here)?;
-        if out.tunnels.values().any(|other| *other == kind) || out.tunnels.contains_key(&dev) {
+        let (dev, tunnel) = tunnel_device(row.0).map_err(here)?;
+        let kind = tunnel.kind;
+        if out.tunnels.values().any(|other| other.kind == kind) || out.tunnels.contains_key(&dev) {
             let why =
                 format!("tunnel {dev} of type {kind}: a second of this name or type; one takes all packets");
             return Err(here(Fault::bad(why)));
         }
         out.devices.insert(dev.clone());
-        out.tunnels.insert(dev.clone(), kind);
+        out.tunnels.insert(dev.clone(), tunnel);
         note(out, "tunnel", at, &|| Thing::Tunnel(dev.clone()));
     }
     for (at, row) in rows(row, "gue_port") {

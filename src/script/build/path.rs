@@ -3,7 +3,7 @@
 use super::super::convert::Row;
 use super::super::fault::{Checked, Fault};
 use super::host::device;
-use crate::model::{DeviceKind, Family, FouKey, Fwmark, IfName, RouteKey, RouteTable, RuleKey};
+use crate::model::{DeviceKind, Family, FouKey, Fwmark, IfName, RouteKey, RouteTable, RuleKey, TunnelDevice};
 
 /// The rule, unless only the route was named, and the route it leads to.
 pub fn local_route(row: &Row) -> Checked<(Option<RuleKey>, RouteKey)> {
@@ -24,10 +24,17 @@ pub fn local_route(row: &Row) -> Checked<(Option<RuleKey>, RouteKey)> {
     Ok((Some(RuleKey { family, priority, mark, table }), route))
 }
 
-pub fn tunnel_device(row: &Row) -> Checked<(IfName, DeviceKind)> {
+pub fn tunnel_device(row: &Row) -> Checked<(IfName, TunnelDevice)> {
     let dev = device(row)?;
-    let kind = row.str("type").and_then(|word| word.parse().ok());
-    Ok((dev, kind.ok_or_else(|| Fault::bad("missing field 'type' in a tunnel device"))?))
+    let kind = row.str("type").and_then(|word| word.parse::<DeviceKind>().ok());
+    let kind = kind.ok_or_else(|| Fault::bad("missing field 'type' in a tunnel device"))?;
+    let checksum = row.bool("checksum") == Some(true);
+    if checksum && !kind.is_gre() {
+        return Err(
+            Fault::bad(format!("'checksum' is only for gre and ip6gre, not {kind}")).under("checksum")
+        );
+    }
+    Ok((dev, TunnelDevice::ours(kind, checksum)))
 }
 
 pub fn gue_port(row: &Row) -> FouKey {

@@ -210,6 +210,7 @@ fn tunnels(call: &mut Call<'_>) -> Checked<Value> {
         read::set(&data, "dev", dev.name())?;
         read::set(&data, "type", tunnel.kind.name())?;
         read::set(&data, "from_anyone", tunnel.from_anyone)?;
+        read::set(&data, "checksum", tunnel.checksum)?;
         read::set(&data, "up", tunnel.up)?;
         read::set(&data, "rp_filter", tunnel.rp_filter)?;
         read::set(&data, "ours", tunnel.is_ours())?;
@@ -219,9 +220,9 @@ fn tunnels(call: &mut Call<'_>) -> Checked<Value> {
 }
 
 fn add_tunnel(call: &mut Call<'_>) -> Checked<Value> {
-    let (dev, kind) = build::tunnel_device(&call.row(0)?).map_err(|fault| fault.arg(0))?;
+    let (dev, tunnel) = build::tunnel_device(&call.row(0)?).map_err(|fault| fault.arg(0))?;
     seen(call, &want_tunnels(), |_| ())?;
-    call.effect(vec![Step::AddTunnel { dev, tunnel: TunnelDevice::ours(kind) }])?;
+    call.effect(vec![Step::AddTunnel { dev, tunnel }])?;
     Ok(Value::Nil)
 }
 
@@ -234,7 +235,7 @@ fn del_tunnel(call: &mut Call<'_>) -> Checked<Value> {
         Some(tunnel) => call.effect(vec![Step::DelTunnel { dev, tunnel }])?,
         None if row.bool("missing_ok") == Some(true) => {}
         None => {
-            let tunnel = TunnelDevice::ours(crate::model::DeviceKind::Ipip);
+            let tunnel = TunnelDevice::ours(crate::model::DeviceKind::Ipip, false);
             return Err(refusal(&Step::DelTunnel { dev, tunnel }, libc::ENODEV).into());
         }
     }

@@ -45,7 +45,7 @@ fn real_server(call: &mut Call<'_>) -> Checked<Value> {
 }
 
 /// What the Lua part decides from: `vips` (each `addr` and `family`), `method`, `dev`, and of a tunnel `type`, `port`
-/// and `outer`, the family of its packets if that was said.
+/// `checksum` (whether GRE has one) and `outer`, the family of its packets if that was said.
 fn facts(lua: &Lua, spec: &Row) -> Checked<Table> {
     let method = spec.str("method").unwrap_or("dr");
     let facts = read::table(lua)?;
@@ -82,6 +82,13 @@ fn facts(lua: &Lua, spec: &Row) -> Checked<Table> {
         }
     }
     read::set(&facts, "type", kind)?;
+    let checksum = word("checksum").unwrap_or("none");
+    if kind == "gre" && checksum == "remcsum" || kind == "ipip" && checksum != "none" {
+        return Err(Fault::bad(format!("tunnel type {kind} has no checksum \"{checksum}\""))
+            .under("checksum")
+            .under("tunnel"));
+    }
+    read::set(&facts, "checksum", kind == "gre" && checksum == "csum")?;
     read::set(&facts, "port", port)?;
     read::set(&facts, "outer", word("family"))?;
     Ok(facts)
@@ -93,7 +100,7 @@ fn vips(lua: &Lua, spec: &Row) -> Checked<Table> {
         let Val::Net(net) = val else { continue };
         if net.prefix_len() != net.max_prefix_len() {
             let why = format!(
-                "bad value for 'vip': {net} is a network; on lo the machine would answer for all of it. Write {}",
+                "bad value for 'vip': {net} is a network, and the machine would answer for all of it; write {}",
                 net.addr()
             );
             return Err(Fault::bad(why).item(at + 1).under("vip"));

@@ -51,6 +51,17 @@ pub static TUNNEL_DEVICE: Schema = Schema {
             ),
             A_DEVICE,
         ),
+        eg(
+            or(
+                field(
+                    "checksum",
+                    Ty::Boolean,
+                    "Only of the gre types: takes packets with a checksum, and no others.",
+                ),
+                "false",
+            ),
+            "lvs.add_tunnel { dev = \"lvs-gre\", type = \"gre\", checksum = true }",
+        ),
     ],
 };
 pub static TUNNEL_DEVICE_GONE: Schema =
@@ -121,7 +132,7 @@ pub static REAL_TUNNEL: Schema = Schema {
             field(
                 "checksum",
                 Ty::Enum(&["none", "csum", "remcsum"]),
-                "For the directors; each packet says it, and any is taken.",
+                "As the directors have it; gre takes packets that are so, and no others.",
             ),
             UNPACKS,
         ),

@@ -32,7 +32,7 @@ pub static ROUTE_RECORD: Shape = Shape {
 };
 
 const TUNNELS: &str =
-    "for _, t in ipairs(lvs.tunnels()) do print(t.dev, t.type, t.from_anyone, t.up, t.rp_filter, t.ours) end";
+    "for _, t in ipairs(lvs.tunnels()) do print(t.dev, t.type, t.from_anyone, t.checksum, t.up, t.rp_filter, t.ours) end";
 
 pub static TUNNEL_DEVICE_RECORD: Shape = Shape {
     name: "a tunnel device's record",
@@ -45,6 +45,7 @@ pub static TUNNEL_DEVICE_RECORD: Shape = Shape {
             TUNNELS,
         ),
         of("from_anyone", "boolean", "Whether it unpacks packets of any sender.", TUNNELS),
+        of("checksum", "boolean", "Whether it takes only packets with a checksum (gre).", TUNNELS),
         of("up", "boolean", "Whether it is raised.", TUNNELS),
         of("rp_filter", "integer?", "Its reverse-path filter; nil where it has none.", TUNNELS),
         of("ours", "boolean", "Whether lvsh made it.", TUNNELS),

@@ -137,6 +137,14 @@ impl Host {
         self.rt(|rt| rt.default_route(gateway));
     }
 
+    /// `host.route_to("192.168.9.0/24", "192.168.1.1")`
+    #[track_caller]
+    pub fn route_to(&self, net: &str, gateway: &str) {
+        let gateway = gateway.parse().expect("an address");
+        let to = with_prefix(net, None);
+        self.rt(|rt| rt.route(gateway, Some(to)));
+    }
+
     #[track_caller]
     pub(super) fn rt<T: Send>(&self, work: impl FnOnce(&mut Rt) -> io::Result<T> + Send) -> T {
         self.namespace.inside(|| work(&mut Rt::open()?)).unwrap_or_else(|e| panic!("{}: {e}", self.name))

@@ -131,8 +131,17 @@ impl Rt {
 
     /// The default route of the gateway's family, in place of the one before.
     pub fn default_route(&mut self, gateway: IpAddr) -> io::Result<()> {
+        self.route(gateway, None)
+    }
+
+    /// The way to a network, in place of the one before; without a network it is the default route.
+    pub fn route(&mut self, gateway: IpAddr, to: Option<(IpAddr, u8)>) -> io::Result<()> {
         let mut route = RouteMessage::default();
         route.header.address_family = family(gateway);
+        if let Some((net, prefix)) = to {
+            route.header.destination_prefix_length = prefix;
+            route.attributes.push(RouteAttribute::Destination(RouteAddress::from(net)));
+        }
         route.header.table = RouteHeader::RT_TABLE_MAIN;
         route.header.protocol = RouteProtocol::Static;
         route.header.scope = RouteScope::Universe;

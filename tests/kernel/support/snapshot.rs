@@ -8,13 +8,17 @@ pub fn text(host: &Host) -> String {
     let mut services: Vec<String> = host.run("ipvsadm -Sn").lines().map(normal).collect();
     services.sort();
     let mut all = format!("# ipvsadm -Sn\n{}\n", services.join("\n"));
-    // Few processes, because each costs much in the lab. `table all` shows both families.
-    let batch = "addr show\nroute show table all\nrule show\n";
-    for (name, command) in [
+    // Few processes, because each costs much in the lab. `table all` shows both families, and so does `fou show`.
+    let batch = "link show\naddr show\nroute show table all\nrule show\n";
+    let mut commands = vec![
         ("nft list ruleset", host.cmd("nft list ruleset")),
-        ("ip addr, route, rule", host.cmd("ip -batch -").stdin(batch)),
-        ("ip -6 rule", host.cmd("ip -6 rule")),
-    ] {
+        ("ip -d link, addr, route, rule", host.cmd("ip -d -batch -").stdin(batch)),
+        ("ip -6 rule", host.cmd("ip -6 -d rule")),
+    ];
+    if Path::new("/sys/module/fou").exists() {
+        commands.push(("ip fou show", host.cmd("ip fou show")));
+    }
+    for (name, command) in commands {
         let lines: Vec<String> = command.run().lines().map(normal).collect();
         writeln!(all, "# {name}\n{}", lines.join("\n")).expect("writing to a String");
     }

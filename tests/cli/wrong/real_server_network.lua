@@ -1,0 +1,4 @@
+return lvs.real_server {
+  name = "web",
+  vip  = { "192.168.1.99", "192.168.1.0/24" },
+}

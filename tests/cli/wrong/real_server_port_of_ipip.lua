@@ -1,0 +1,6 @@
+return lvs.real_server {
+  name   = "web",
+  vip    = "192.168.1.99",
+  method = "tun",
+  tunnel = { type = "ipip", port = 6080 },
+}

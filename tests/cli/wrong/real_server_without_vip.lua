@@ -1,0 +1,4 @@
+return lvs.real_server {
+  name   = "web",
+  vip    = {},
+}

@@ -1,0 +1,4 @@
+return lvs.policy {
+  name = "web",
+  local_route = { mark = 3, table = 254 },
+}

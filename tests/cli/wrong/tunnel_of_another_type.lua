@@ -1,0 +1,4 @@
+return lvs.policy {
+  name = "web",
+  tunnel = { dev = "in0", type = "vxlan" },
+}

@@ -1,0 +1,5 @@
+return lvs.real_server {
+  name    = "web",
+  vip     = "192.168.1.99",
+  methode = "dr",
+}
