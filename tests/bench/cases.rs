@@ -42,6 +42,7 @@ pub fn lab(lvsh: &str, rounds: usize) {
         "ipvsadm -R",
     );
     show("nothing to do on them", &idle, &list, "ipvsadm -Ln");
+    moving(lvsh, rounds);
 
     let web = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/web.lua");
     std::fs::write("/run/bench/web.sh", WEB_SCRIPT).expect("the script");
@@ -53,6 +54,26 @@ pub fn lab(lvsh: &str, rounds: usize) {
         must("ipvsadm -C ; nft delete table inet web ; ip addr del 192.168.1.99/32 dev eth0");
     }
     show("start of examples/web.lua", &policy, &script, "shell script");
+}
+
+/// A save file of 11,000 lines onto an empty machine and back into a file.
+fn moving(lvsh: &str, rounds: usize) {
+    let rules = "/run/bench/big.rules";
+    let (mut import, mut restore, mut export, mut save) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut write = Vec::new();
+    for _ in 0..rounds {
+        import.push(run(&[lvsh, "-q", "import", "--apply", rules], None));
+        export.push(run(&[lvsh, "export", "--as", "ipvsadm"], None));
+        must("ipvsadm -C");
+        restore.push(run(&["ipvsadm", "-R"], Some(rules)));
+        save.push(run(&["ipvsadm", "-Sn"], None));
+        write.push(run(&[lvsh, "import"], None));
+        must("ipvsadm -C");
+    }
+    let lines = SERVICES * (SERVERS + 1);
+    show(&format!("import --apply of {lines} lines"), &import, &restore, "ipvsadm -R");
+    show("export --as ipvsadm of them", &export, &save, "ipvsadm -Sn");
+    show("import of them into a policy", &write, &save, "ipvsadm -Sn");
 }
 
 /// The same start by hand.
