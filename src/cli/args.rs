@@ -175,6 +175,9 @@ pub enum Verb {
     /// Make a policy of the running machine or of what was saved; or put it back with --apply
     #[command(after_help = "Example:\n  ipvsadm -Sn | lvsh import - -o web.lua")]
     Import(super::import::Arguments),
+    /// Speak ipvsadm: its options, its output, its exit codes
+    #[command(after_help = "Example:\n  lvsh ipvsadm -Ln")]
+    Ipvsadm(super::ipvsadm::Words),
     /// Check a policy and say what the kernel would do with it that one may not expect
     #[command(after_help = "Example:\n  lvsh lint web")]
     Lint {
@@ -198,6 +201,7 @@ impl Verb {
             Verb::Eval { .. } => "eval",
             Verb::Export(_) => "export",
             Verb::Import(_) => "import",
+            Verb::Ipvsadm(_) => "ipvsadm",
             Verb::Lint { .. } => "lint",
         }
     }

@@ -20,6 +20,7 @@ mod run;
 mod stage;
 mod store;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -49,11 +50,14 @@ pub fn main() -> ExitCode {
 fn whole() -> ExitCode {
     let start = Instant::now();
     heap::prepare();
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return usage(&error, start),
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let (common, verb) = match ipvsadm::words(&args) {
+        Some((common, words)) => (common, Verb::Ipvsadm(words)),
+        None => match Arguments::try_parse_from(args) {
+            Ok(Arguments { common, verb }) => (common, verb),
+            Err(error) => return usage(&error, start),
+        },
     };
-    let Arguments { common, verb } = arguments;
     let name = verb.name();
     let command = command_line();
     let nothing = if verb.changes() && !common.dry_run { "nothing was changed" } else { "" };
@@ -63,6 +67,9 @@ fn whole() -> ExitCode {
         Err(error) => return fail(None, &look, error),
     };
     look.style = context.error_style();
+    if let Verb::Ipvsadm(words) = verb {
+        return ipvsadm::run(&context, words, &look);
+    }
     let end = dispatch(&context, verb);
     context.say_notes();
     match end {
@@ -89,6 +96,8 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Export(arguments) => export::export(context, &arguments),
         Verb::Import(arguments) => import::import(context, &arguments),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
+        // It has exit codes of its own.
+        Verb::Ipvsadm(_) => Ok(Done::default()),
     }
 }
 

@@ -65,7 +65,7 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
 }
 
 /// Takes back what a failed script did; the error then says what became of it.
-fn take_back(
+pub fn take_back(
     context: &Context,
     name: &str,
     session: &mut Session,

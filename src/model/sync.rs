@@ -63,18 +63,33 @@ impl SyncDaemon {
     /// and whoever wants one, says it so: otherwise none would ever compare equal to what was asked for.
     #[must_use]
     pub fn canonical(mut self, role: SyncRole, mtu: u32) -> SyncDaemon {
-        let headers = if self.group.is_ipv4() { 20 + 8 } else { 40 + 8 };
+        let (least, default) = self.lengths(role, mtu);
+        if self.maxlen != 0 {
+            self.maxlen = self.maxlen.clamp(least, u16::MAX - self.headers());
+        }
+        if self.maxlen == default {
+            self.maxlen = 0;
+        }
+        self
+    }
+
+    /// The length that the kernel counts with, and reports: what was asked for, or what it takes by itself.
+    pub fn effective_maxlen(&self, role: SyncRole, mtu: u32) -> u16 {
+        if self.maxlen == 0 { self.lengths(role, mtu).1 } else { self.maxlen }
+    }
+
+    /// The shortest length that the kernel takes in this role, and the one it takes by itself.
+    fn lengths(&self, role: SyncRole, mtu: u32) -> (u16, u16) {
         let (least, mtu) = match role {
             SyncRole::Master => (1, Self::DEFAULT_MTU),
             SyncRole::Backup => (1024, mtu.clamp(Self::DEFAULT_MTU, u32::from(u16::MAX))),
         };
-        if self.maxlen != 0 {
-            self.maxlen = self.maxlen.clamp(least, u16::MAX - headers);
-        }
-        if u32::from(self.maxlen) == mtu - u32::from(headers) {
-            self.maxlen = 0;
-        }
-        self
+        (least, u16::try_from(mtu).unwrap_or(u16::MAX) - self.headers())
+    }
+
+    /// Bytes before a sync message in its packet: IP and UDP.
+    fn headers(&self) -> u16 {
+        if self.group.is_ipv4() { 20 + 8 } else { 40 + 8 }
     }
 }
 

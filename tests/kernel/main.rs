@@ -3,6 +3,7 @@
 #[macro_use]
 mod support;
 
+mod compat;
 mod conformance;
 mod cycle;
 mod demo;

@@ -2,6 +2,7 @@
 
 use super::command::Command;
 use crate::backend::{Services, Want};
+use crate::error::Error;
 use crate::model::{Server, ServerKey, Service, ServiceEntry, ServiceKey, State, SyncDaemon};
 use crate::plan::Step;
 
@@ -63,4 +64,26 @@ pub fn steps(command: &Command, state: &State) -> Vec<Step> {
         Command::List { .. } | Command::Save { .. } | Command::Zero { .. } => return Vec::new(),
     };
     vec![one]
+}
+
+/// A refusal with what helps, in ipvsadm's words.
+pub fn remedy(step: &Step, error: Error) -> Error {
+    let hint = match (error.errno, step) {
+        _ if error.hint.is_some() => return error,
+        (Some(libc::EEXIST), Step::AddService { .. }) => "-E changes it, -D removes it, -C empties the table",
+        (Some(libc::EEXIST), Step::AddServer { .. }) => "-e changes it, -d removes it",
+        (Some(libc::EEXIST), Step::StartSync { .. }) => "--stop-daemon stops it",
+        (Some(libc::ESRCH), Step::SetService { .. } | Step::DelService { .. }) => {
+            "-L -n lists the services; -A adds one"
+        }
+        (Some(libc::ESRCH), Step::AddServer { .. } | Step::SetServer { .. } | Step::DelServer { .. }) => {
+            "-A adds the service, and comes before"
+        }
+        (Some(libc::ENOENT), Step::SetServer { .. } | Step::DelServer { .. }) => {
+            "-L -n lists the servers; -a adds one"
+        }
+        (Some(libc::ESRCH), Step::StopSync { .. }) => "-L --daemon shows what runs",
+        _ => return error,
+    };
+    error.hint(hint)
 }

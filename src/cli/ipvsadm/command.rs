@@ -77,11 +77,3 @@ pub enum Reach {
     /// As far as the kernel does: for what was saved of a table that other programs made.
     Kernel,
 }
-
-impl Command {
-    /// Whether the kernel's table may be another one afterwards.
-    pub fn changes(&self) -> bool {
-        use Command::*;
-        !matches!(self, Help | Version | List { .. } | Save { .. })
-    }
-}

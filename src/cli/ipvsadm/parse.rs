@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::command::{Command, Reach};
 use super::number::leading;
-use super::options::{Found, Opt, Scanner, Verb};
+use super::options::{Found, Opt, Scanner, Trouble, Verb};
 use super::rules::Given;
 use super::values::{endpoint, fwmark, netmask_v4, number, seconds};
 use super::wrong::{Wrong, near};
@@ -22,7 +22,12 @@ pub fn parse(words: &[String], reach: Reach, program: &str) -> Result<Command, W
     let mut scanner = Scanner::new(words);
     let verb = match scanner.option() {
         Some(Ok(Found { opt: Opt::Do(verb), value, word })) => (verb, value, word),
-        first => return Err(no_command(first.is_some(), &scanner, words, program)),
+        Some(Err(Trouble::NoValue)) => {
+            let text = words.get(scanner.word()).map_or("", String::as_str);
+            let wrong = Wrong::no_command(program, format!("option '{text}' needs a value"));
+            return Err(wrong.at(scanner.word()).hint(format!("{text} master, or {text} backup")));
+        }
+        _ => return Err(no_command(words, program)),
     };
     let (verb, value, word) = verb;
     let mut draft = Draft::new(reach);
@@ -47,16 +52,13 @@ pub fn parse(words: &[String], reach: Reach, program: &str) -> Result<Command, W
 }
 
 /// popt finds no command at the beginning.
-fn no_command(some: bool, scanner: &Scanner<'_>, words: &[String], program: &str) -> Wrong {
-    let word = scanner.word();
-    let text = words.get(word).map_or("", String::as_str);
-    let wrong = if some || text.starts_with('-') && text.len() > 1 {
-        Wrong::no_command(program, format!("'{text}' is no command, and a command comes first")).at(word)
-    } else {
-        let first = words.first().map_or("", String::as_str);
-        Wrong::no_command(program, format!("'{first}' is no command")).at(0)
+fn no_command(words: &[String], program: &str) -> Wrong {
+    let first = words.first().map_or("", String::as_str);
+    let message = match first.starts_with('-') {
+        true => format!("'{first}' is no command, and a command comes first"),
+        false => format!("'{first}' is no command"),
     };
-    wrong.hint(near(text).unwrap_or_else(|| {
+    Wrong::no_command(program, message).at(0).hint(near(first).unwrap_or_else(|| {
         "begin with one of -A -E -D -C -a -e -d -L -Z -S -R --set --start-daemon --stop-daemon".to_string()
     }))
 }
@@ -190,8 +192,8 @@ impl Draft {
             Opt::Tun => self.made.method = Forwarding::Tun,
             Opt::Dr => self.made.method = Forwarding::Dr,
             Opt::Weight => {
-                let most = self.most(65535, Weight::MAX);
-                let weight = number(text, 0..=most, "weight", "illegal weight specified")?;
+                // Debian's; the author's own stops at 65535.
+                let weight = number(text, 0..=Weight::MAX, "weight", "illegal weight specified")?;
                 self.made.weight = Weight::new(weight).unwrap_or_default();
             }
             Opt::Upper => {

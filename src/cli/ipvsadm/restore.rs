@@ -1,12 +1,12 @@
 //! Saved rules: the lines that `ipvsadm -S` and lvsh write, read as a whole before anything is sent.
 
-use super::change::steps;
+use super::change::{remedy, steps};
 use super::command::{Command, Reach};
 use super::parse::parse;
 use super::wrong::{MINUS_ONE, Wrong};
 use crate::error::{Error, Excerpt, Origin};
 use crate::model::{State, SyncDaemon, SyncRole};
-use crate::plan::{Action, Step, World, advance, refusal};
+use crate::plan::{Action, World, advance, refusal};
 
 /// A save file carried out on a machine in memory.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +82,7 @@ impl Replay {
         }
         for step in steps(&command, &self.state) {
             advance(&mut self.state, &step, &World::default())
-                .map_err(|errno| fault(MINUS_ONE, told(&step, errno), None))?;
+                .map_err(|errno| fault(MINUS_ONE, remedy(&step, refusal(&step, errno)), None))?;
             self.actions.push(Action { step, origin: Some(origin.clone()), reason: None });
         }
         Ok(())
@@ -92,24 +92,6 @@ impl Replay {
     fn runs(&self, role: SyncRole, daemon: &SyncDaemon) -> bool {
         let canonical = daemon.clone().canonical(role, SyncDaemon::DEFAULT_MTU);
         self.state.syncs.get(&role).is_some_and(|running| *running == canonical || running == daemon)
-    }
-}
-
-/// A refusal by the table as the lines before have made it.
-fn told(step: &Step, errno: i32) -> Error {
-    let error = refusal(step, errno);
-    match (errno, step, &error.hint) {
-        (libc::EEXIST, Step::AddService { .. }, None) => error.hint(
-            "it was there before, or a line above adds it: -E changes it, -C as the first line empties the table",
-        ),
-        (libc::EEXIST, Step::AddServer { .. }, None) => {
-            error.hint("it was there before, or a line above adds it: -e changes it")
-        }
-        (libc::ESRCH, Step::AddServer { .. } | Step::SetServer { .. } | Step::DelServer { .. }, None) => {
-            error.hint("a line with -A must come before")
-        }
-        (libc::ESRCH | libc::ENOENT, _, None) => error.hint("a line that adds it must come before"),
-        _ => error,
     }
 }
 

@@ -77,7 +77,7 @@ pub fn ipvsadm_service(service: &Service) -> String {
 /// Without a port ipvsadm takes the service's, so the port is left out only where that is 0 as well. An IPv6
 /// address has its port always: in brackets ipvsadm does not take it without, and without them its last part could be
 /// read as one.
-pub(super) fn server_name(service: &ServiceKey, key: &ServerKey) -> String {
+fn server_name(service: &ServiceKey, key: &ServerKey) -> String {
     match (service.port(), key.port, key.addr) {
         (None | Some(Port(0)), Port(0), std::net::IpAddr::V4(addr)) => addr.to_string(),
         (_, port, addr) => show_endpoint(addr, port),
@@ -109,7 +109,7 @@ fn server_words(server: &Server) -> Option<String> {
     Some(words.join(" "))
 }
 
-fn daemon_words(daemon: &SyncDaemon) -> String {
+pub(super) fn daemon_words(daemon: &SyncDaemon) -> String {
     let mut words = vec![format!("--mcast-interface {} --syncid {}", daemon.dev, daemon.id)];
     if daemon.maxlen != 0 {
         words.push(format!("--sync-maxlen {}", daemon.maxlen));

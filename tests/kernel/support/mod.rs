@@ -21,7 +21,7 @@ mod topology;
 
 pub use answer::Answer;
 pub use client::Failure;
-pub use cmd::{Cmd, Output};
+pub use cmd::{Cmd, Output, split as words};
 pub use conns::Conn;
 pub use host::Host;
 pub use isolate::isolate;

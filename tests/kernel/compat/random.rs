@@ -1,0 +1,179 @@
+//! Random sequences of commands: the same exit code after every command, the same output of every listing, the same
+//! table after every sequence. Every second one is with `--strict-compat`, and then every word is the same.
+//!
+//! `LVSH_COMPAT_SECONDS` is how long (150), `LVSH_COMPAT_SEQUENCES` how many at most. The seed is printed; `LVSH_SEED`
+//! takes it again. What fails is shrunk to the shortest sequence that fails, and belongs into [`KEPT`].
+
+use std::time::{Duration, Instant};
+
+use super::commands::{Random, command};
+use super::{Said, Side};
+
+type Sequence = Vec<Vec<String>>;
+
+const LENGTH: usize = 20;
+
+/// Shrunk failures of earlier days, and sequences that hold what is easy to get wrong.
+const KEPT: &[(&str, &[&str])] = &[
+    (
+        "an edit forgets what it does not say",
+        &[
+            "-A -t 10.0.0.1:80 -s sh -b sh-fallback -p 60",
+            "-a -t 10.0.0.1:80 -r 10.1.0.1 -m -w 5 -x 10 -y 5",
+            "-e -t 10.0.0.1:80 -r 10.1.0.1:80 -m",
+            "-E -t 10.0.0.1:80",
+        ],
+    ),
+    (
+        "the port is the service's unless it is masqueraded",
+        &[
+            "-A -t 10.0.0.1:80",
+            "-a -t 10.0.0.1:80 -r 10.1.0.1:81",
+            "-a -t 10.0.0.1:80 -r 10.1.0.1:81 -m",
+            "-a -r 10.1.0.2 -t 10.0.0.1:80 -m",
+            "-a -r 10.1.0.2 -t 10.0.0.1:80",
+            "-d -t 10.0.0.1:80 -r 10.1.0.1:81",
+        ],
+    ),
+    (
+        "a mask is read as far as the family is known",
+        &[
+            "-A -M 255.255.255.0 -t [fd00::1]:80 -p",
+            "-A -t [fd00::2]:80 -p -M 64abc",
+            "-A -f 3 -M 255.255.0.0 -6 -p",
+            "-A -f 4 -6 -M 48 -p",
+        ],
+    ),
+    (
+        "families meet in tunnels only, and not beside a daemon",
+        &[
+            "-A -t 10.0.0.1:80",
+            "-a -t 10.0.0.1:80 -r [fd00::9]:80",
+            "-a -t 10.0.0.1:80 -r [fd00::9]:80 -i",
+            "--start-daemon master --mcast-interface d0",
+            "-C",
+            "--start-daemon master --mcast-interface d0",
+            "--start-daemon master --mcast-interface d0",
+            "--stop-daemon backup",
+        ],
+    ),
+];
+
+struct Pair {
+    ours: Side,
+    theirs: Side,
+}
+
+impl Pair {
+    fn new(name: &str) -> Pair {
+        Pair { ours: Side::ours(&format!("{name}-o")), theirs: Side::theirs(&format!("{name}-t")) }
+    }
+
+    /// The first difference.
+    fn differs(&mut self, sequence: &Sequence, strict: bool) -> Option<String> {
+        let play = |side: &mut Side, own: Option<&str>| -> (Vec<Said>, String) {
+            side.clean();
+            let all = |words: &Vec<String>| {
+                words.iter().cloned().chain(own.map(str::to_string)).collect::<Vec<_>>()
+            };
+            // A command line without words lists the table; with one more it is still that.
+            let said = sequence.iter().map(|words| side.program.run(&all(words), "")).collect();
+            (said, side.table())
+        };
+        let ((ours, our_table), (theirs, their_table)) = std::thread::scope(|scope| {
+            let ours = scope.spawn(|| play(&mut self.ours, strict.then_some("--strict-compat")));
+            let theirs = play(&mut self.theirs, None);
+            (ours.join().expect("our side"), theirs)
+        });
+        for ((words, ours), theirs) in sequence.iter().zip(&ours).zip(&theirs) {
+            let lists =
+                words.first().is_none_or(|word| ["-L", "-l", "--l"].iter().any(|p| word.starts_with(p)));
+            let equal = strict || lists && theirs.code == 0;
+            if ours.code != theirs.code || equal && ours.text != theirs.text {
+                let line = words.join(" ");
+                let Said { code, text } = ours;
+                let (their_code, their_text) = (theirs.code, &theirs.text);
+                return Some(format!("{line}: {code}\n{text}\nipvsadm: {their_code}\n{their_text}"));
+            }
+        }
+        (our_table != their_table).then(|| format!("the table:\n{our_table}\nipvsadm's:\n{their_table}"))
+    }
+
+    /// Fewer commands that still differ.
+    fn shrink(&mut self, mut sequence: Sequence, strict: bool) -> (Sequence, String) {
+        let mut difference = self.differs(&sequence, strict).unwrap_or_else(|| "only once".to_string());
+        let mut index = 0;
+        while index < sequence.len() {
+            let mut shorter = sequence.clone();
+            shorter.remove(index);
+            match self.differs(&shorter, strict) {
+                Some(found) => (sequence, difference) = (shorter, found),
+                None => index += 1,
+            }
+        }
+        (sequence, difference)
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_string).collect()
+}
+
+fn number(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number")))
+}
+
+#[test]
+fn kept_sequences() {
+    needs!(ipvs);
+    let mut pair = Pair::new("kept");
+    for (name, lines) in KEPT {
+        let sequence: Sequence = lines.iter().map(|line| words(line)).collect();
+        for strict in [false, true] {
+            if let Some(difference) = pair.differs(&sequence, strict) {
+                panic!("{name}: {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sequences() {
+    needs!(ipvs);
+    let seed = number("LVSH_SEED").unwrap_or_else(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_secs())
+    });
+    let limit = Duration::from_secs(number("LVSH_COMPAT_SECONDS").unwrap_or(150));
+    let most = number("LVSH_COMPAT_SEQUENCES").unwrap_or(u64::MAX);
+    eprintln!("LVSH_SEED={seed}");
+    let (mut random, mut pair, begun) = (Random(seed), Pair::new("rand"), Instant::now());
+    let mut done = 0;
+    let (mut good, mut bad) = (0, 0);
+    while done < most && begun.elapsed() < limit {
+        let sequence: Sequence = (0..LENGTH).map(|_| command(&mut random)).collect();
+        let strict = done % 2 == 1;
+        if pair.differs(&sequence, strict).is_some() {
+            let (short, difference) = pair.shrink(sequence, strict);
+            let lines: Vec<String> = short.iter().map(|words| format!("{:?}", words.join(" "))).collect();
+            panic!(
+                "LVSH_SEED={seed}, sequence {done}, strict {strict}:\n{}\n{difference}",
+                lines.join(",\n")
+            );
+        }
+        done += 1;
+        if done % 50 == 1 {
+            // How much of what is tried is taken.
+            for words in &sequence {
+                *if pair.theirs.program.run(words, "").code == 0 { &mut good } else { &mut bad } += 1;
+            }
+        }
+    }
+    eprintln!(
+        "{done} sequences of {LENGTH} commands in {:?}; of a sample {good} were taken, {bad} refused",
+        begun.elapsed()
+    );
+    assert!(done > 0, "not one sequence in {limit:?}");
+    assert!(good > 0 && bad > 0, "all taken or all refused: {good}, {bad}");
+}
