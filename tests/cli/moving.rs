@@ -84,6 +84,20 @@ fn a_save_file_becomes_a_policy() {
     assert_eq!(here.run(&["export", "--as", "ipvsadm"]).ok().out, format!("--set 900 120 300\n{SAVED}"));
 }
 
+/// `ipvsadm -S` prints a mark as a signed number; its own `-R` refuses that.
+#[test]
+fn marks_above_the_middle_are_negative_in_save_files() {
+    let here = Playground::new();
+    piped(
+        &here,
+        &["import", "--apply", "-"],
+        "-A -f -1294967296 -s rr\n-a -f -1294967296 -r 10.0.0.2 -g -w 1\n",
+    )
+    .ok();
+    let saved = here.run(&["export", "--as", "ipvsadm"]).ok().out;
+    assert!(saved.contains("-A -f 3000000000 -s rr\n-a -f 3000000000 -r 10.0.0.2"), "{saved}");
+}
+
 #[test]
 fn every_format_makes_the_machine_again() {
     let here = everything();
