@@ -2,9 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use clap::{Args, ValueEnum};
-use serde_json::{Value, json as value};
-
 use super::context::Context;
 use super::done::Done;
 use super::policy::gone;
@@ -13,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::ServiceKey;
 use crate::plan::Dump;
 use crate::view::{Exported, Policy, json, json_value, policy, save};
+use clap::{Args, ValueEnum};
 
 /// What `lvsh export` takes.
 #[derive(Debug, Args)]
@@ -60,24 +58,25 @@ pub fn export(context: &Context, arguments: &Arguments) -> Result<Done> {
         }
     };
     let Exported { text, left_out } = match arguments.format {
+        // The document of `--json` is the dump itself.
+        Format::Json if context.common.json => {
+            let fields = json_value(&dump).as_object().cloned().unwrap_or_default();
+            return Ok(Done { fields, ..Done::default() });
+        }
+        Format::Json => return Ok(Done::answer(json(&dump))),
         Format::Lua => {
             let name = arguments.policy.clone().unwrap_or_else(|| name_of(&dump, None));
             let head = [format!("{name}: written by lvsh export.")];
             policy(&Policy { dump: &dump, name: &name, head: &head })
         }
         Format::Ipvsadm => save(&dump),
-        Format::Json if context.common.json => Exported::default(),
-        Format::Json => Exported { text: json(&dump), left_out: Vec::new() },
     };
     for line in &left_out {
         context.warn("not exported", line);
     }
-    let mut done = Done::answer(text.clone());
-    match (arguments.format, json_value(&dump)) {
-        (Format::Json, Value::Object(fields)) => done.fields.extend(fields),
-        _ => done = done.with("script", text).with("left_out", value!(left_out)),
-    }
-    Ok(done)
+    let done =
+        if context.common.json { Done::default().with("script", text.as_str()) } else { Done::default() };
+    Ok(Done { text, asked: true, ..done.with("left_out", left_out) })
 }
 
 /// What a policy of this dump is called when nobody says it: as the one policy that set its marks, as the file it came

@@ -43,6 +43,7 @@ pub fn lab(lvsh: &str, rounds: usize) {
         "ipvsadm -R",
     );
     show("nothing to do on them", &idle, &list, "ipvsadm -Ln");
+    moving(lvsh, rounds);
 
     let web = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/web.lua");
     std::fs::write("/run/bench/web.sh", WEB_SCRIPT).expect("the script");
@@ -80,6 +81,26 @@ fn kernel_before_6_8() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
     let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or_default());
     (numbers.next(), numbers.next()) < (Some(6), Some(8))
+}
+
+/// A save file of 11,000 lines onto an empty machine and back into a file.
+fn moving(lvsh: &str, rounds: usize) {
+    let rules = "/run/bench/big.rules";
+    let (mut import, mut restore, mut export, mut save) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut write = Vec::new();
+    for _ in 0..rounds {
+        import.push(run(&[lvsh, "-q", "import", "--apply", rules], None));
+        export.push(run(&[lvsh, "export", "--as", "ipvsadm"], None));
+        must("ipvsadm -C");
+        restore.push(run(&["ipvsadm", "-R"], Some(rules)));
+        save.push(run(&["ipvsadm", "-Sn"], None));
+        write.push(run(&[lvsh, "import"], None));
+        must("ipvsadm -C");
+    }
+    let lines = SERVICES * (SERVERS + 1);
+    show(&format!("import --apply of {lines} lines"), &import, &restore, "ipvsadm -R");
+    show("export --as ipvsadm of them", &export, &save, "ipvsadm -Sn");
+    show("import of them into a policy", &write, &save, "ipvsadm -Sn");
 }
 
 /// The same start by hand.

@@ -4,13 +4,14 @@
 //! In one process 500 random machines for each format; through the program itself 60 for each.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use super::support::{Cmd, Output, seeded};
 use lvsh::backend::{Backend, Memory};
 use lvsh::cli::ipvsadm::restore;
 use lvsh::kernel::Kernel;
-use lvsh::model::{State, Timeouts};
-use lvsh::plan::{Dump, Mode, NoJournal, Owned, Says, Session, Step, diff};
+use lvsh::model::{State, SysctlName, Timeouts};
+use lvsh::plan::{Dump, Mode, NoJournal, Owned, Says, Session, diff};
 use lvsh::script::{Cancel, Engine, Job, Limits};
 use lvsh::view::{Exported, Policy, json, policy, read_json, save};
 use proptest::prelude::*;
@@ -26,70 +27,92 @@ const DEVICE: &str = "d0";
 const INSIDE: u32 = 500;
 const OUTSIDE: u32 = 60;
 
-fn device() {
-    Cmd::here("ip link add d0 type dummy").run();
-    Cmd::here("ip address add 203.0.113.1/24 dev d0").run();
-    Cmd::here("ip link set d0 up").run();
+/// The machine of a test, and what is known to be on it: a trip to an emulated kernel is not cheap.
+struct Machine {
+    kernel: Kernel,
+    known: State,
+    defaults: BTreeMap<SysctlName, String>,
 }
 
-/// What is there, without addresses that are not ours.
-fn read(kernel: &mut Kernel) -> State {
-    let mut state = Dump::whole(kernel.snapshot(&Dump::want()).expect("reading").state).state;
-    state.vips.retain(|_, vip| vip.is_ours());
-    state
-}
-
-/// Makes the machine so, by the way of a plan.
-fn make(kernel: &mut Kernel, wanted: &State) -> Result<(), TestCaseError> {
-    let mut now = kernel.snapshot(&Dump::want()).expect("reading").state;
-    now.vips.retain(|_, vip| vip.is_ours());
-    let mut wanted = wanted.clone();
-    // A sysctl that is not named is at its default.
-    let defaults = Memory::default().snapshot(&Dump::want()).expect("memory").state.sysctls;
-    for (name, value) in defaults.into_iter().filter(|(name, _)| now.sysctls.contains_key(name)) {
-        wanted.sysctls.entry(name).or_insert(value);
+impl Machine {
+    fn new() -> RefCell<Machine> {
+        Cmd::here("ip link add d0 type dummy").run();
+        Cmd::here("ip address add 203.0.113.1/24 dev d0").run();
+        Cmd::here("ip link set d0 up").run();
+        let mut kernel = Kernel::open().expect("a kernel");
+        let defaults = kernel.snapshot(&Dump::want()).expect("reading").state.sysctls;
+        RefCell::new(Machine { kernel, known: State::default(), defaults })
     }
-    let steps: Vec<Step> = diff(&now, &wanted);
-    for (step, outcome) in steps.iter().zip(kernel.apply(&steps)) {
-        prop_assert!(outcome.is_done(), "{step:?}: {outcome:?}");
+
+    /// What is there, without addresses that are not ours.
+    fn read(&mut self) -> State {
+        let mut state = Dump::whole(self.kernel.snapshot(&Dump::want()).expect("reading").state).state;
+        state.vips.retain(|_, vip| vip.is_ours());
+        self.known = state.clone();
+        state
     }
-    Ok(())
+
+    /// Makes the machine so. What it was is known, and a step that does not fit it is refused.
+    fn make(&mut self, wanted: &State) -> Result<(), TestCaseError> {
+        let mut wanted = wanted.clone();
+        // A sysctl that is not named is at its default.
+        for (name, value) in &self.defaults {
+            self.known.sysctls.entry(name.clone()).or_insert_with(|| value.clone());
+            wanted.sysctls.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let steps = diff(&self.known, &wanted);
+        for (step, outcome) in steps.iter().zip(self.kernel.apply(&steps)) {
+            prop_assert!(outcome.is_done(), "{step:?}: {outcome:?}");
+        }
+        self.known = wanted;
+        Ok(())
+    }
+
+    /// Makes the machine so, from whatever a case before has left.
+    fn make_anew(&mut self, wanted: &State) -> Result<(), TestCaseError> {
+        self.read();
+        self.make(wanted)
+    }
 }
 
-/// What a policy of this text makes of an empty machine.
-fn started(text: &str) -> State {
-    let path = format!("/run/policy-{:?}.lua", std::thread::current().id());
-    std::fs::write(&path, text).expect("a file");
-    let mut engine = Engine::new(Limits::default(), Cancel::new(None)).expect("an engine");
-    let session = || {
-        let memory = Box::new(Memory::default());
-        Session::new(memory, Box::new(NoJournal), Mode::Staged, Owned::default())
-    };
-    let (_, answer) = engine.run(session(), Job::Load(path.into()));
-    answer.unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let job = Job::Call { method: "start".to_string(), args: serde_json::json!({}) };
-    let (session, answer) = engine.run(session(), job);
-    answer.unwrap_or_else(|error| panic!("{error}\n{text}"));
-    session.view().clone()
+/// What policies make of an empty machine; one VM for all of them.
+struct Scripts(RefCell<Engine>);
+
+impl Scripts {
+    fn new() -> Scripts {
+        Scripts(RefCell::new(Engine::new(Limits::default(), Cancel::new(None)).expect("an engine")))
+    }
+
+    fn started(&self, text: &str) -> State {
+        std::fs::write("/run/random.lua", text).expect("a file");
+        let engine = &mut *self.0.borrow_mut();
+        let session = || {
+            let memory = Box::new(Memory::default());
+            Session::new(memory, Box::new(NoJournal), Mode::Staged, Owned::default())
+        };
+        let (_, answer) = engine.run(session(), Job::Load("/run/random.lua".into()));
+        answer.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let job = Job::Call { method: "start".to_string(), args: serde_json::json!({}) };
+        let (session, answer) = engine.run(session(), job);
+        answer.unwrap_or_else(|error| panic!("{error}\n{text}"));
+        session.view().clone()
+    }
 }
 
 /// Kernel, text, empty kernel, text, kernel.
-fn round_trips(bend: fn(State) -> State, move_it: fn(&Dump) -> Dump) {
-    device();
-    let kernel = RefCell::new(Kernel::open().expect("a kernel"));
+fn round_trips(bend: fn(State) -> State, move_it: impl Fn(&Dump) -> Dump) {
+    let machine = Machine::new();
     seeded(INSIDE, &state(DEVICE), |wanted| {
-        let kernel = &mut *kernel.borrow_mut();
-        make(kernel, &State::default())?;
+        let machine = &mut *machine.borrow_mut();
         let wanted = bend(wanted);
-        make(kernel, &wanted)?;
-        let before = read(kernel);
+        machine.make_anew(&wanted)?;
+        let before = machine.read();
         prop_assert_eq!(&before, &wanted);
         let moved = move_it(&Dump::whole(before.clone()));
-        make(kernel, &State::default())?;
-        prop_assert_eq!(&read(kernel), &State::default());
-        let now = read(kernel);
-        make(kernel, &moved.over(&now, true))?;
-        prop_assert_eq!(&read(kernel), &before);
+        machine.make(&State::default())?;
+        // Were anything still there, adding it would be refused.
+        machine.make(&moved.over(&State::default(), true))?;
+        prop_assert_eq!(&machine.read(), &before);
         Ok(())
     });
 }
@@ -103,11 +126,12 @@ fn json_moves_everything() {
 #[test]
 fn a_policy_moves_what_policies_say() {
     needs!(ipvs);
+    let scripts = Scripts::new();
     round_trips(for_policy, |dump| {
         let head = ["a test".to_string()];
         let Exported { text, left_out } = policy(&Policy { dump, name: OWNER, head: &head });
         assert_eq!(left_out, Vec::<String>::new());
-        Dump { state: started(&text), says: Says::ALL }
+        Dump { state: scripts.started(&text), says: Says::ALL }
     });
 }
 
@@ -128,21 +152,19 @@ fn lvsh(args: &str) -> Output {
 
 /// As a user does it: `lvsh export > FILE`, flush, `lvsh import --apply FILE`.
 fn through_the_program(format: &str, file: &str, bend: fn(State) -> State) {
-    device();
-    let kernel = RefCell::new(Kernel::open().expect("a kernel"));
+    let machine = Machine::new();
     seeded(OUTSIDE, &state(DEVICE), |wanted| {
-        let kernel = &mut *kernel.borrow_mut();
-        make(kernel, &State::default())?;
-        make(kernel, &bend(wanted))?;
-        let before = read(kernel);
+        let machine = &mut *machine.borrow_mut();
+        machine.make_anew(&bend(wanted))?;
+        let before = machine.read();
         let export = lvsh(&format!("export --as {format}"));
         prop_assert_eq!(export.code, 0, "{}", export);
         prop_assert_eq!(&export.stderr, "");
         std::fs::write(file, &export.stdout).expect("a file");
-        make(kernel, &State::default())?;
+        machine.make(&State::default())?;
         let import = lvsh(&format!("import --apply {file}"));
         prop_assert_eq!(import.code, 0, "{}\n{}", import, export.stdout);
-        prop_assert_eq!(&read(kernel), &before, "{}", export.stdout);
+        prop_assert_eq!(&machine.read(), &before, "{}", export.stdout);
         Ok(())
     });
 }
@@ -169,13 +191,11 @@ fn export_and_import_ipvsadm() {
 #[test]
 fn import_and_then_plan_is_empty() {
     needs!(ipvs);
-    device();
-    let kernel = RefCell::new(Kernel::open().expect("a kernel"));
+    let machine = Machine::new();
     seeded(20, &state(DEVICE), |wanted| {
-        let kernel = &mut *kernel.borrow_mut();
-        make(kernel, &State::default())?;
-        make(kernel, &for_policy(wanted))?;
-        let before = read(kernel);
+        let machine = &mut *machine.borrow_mut();
+        machine.make_anew(&for_policy(wanted))?;
+        let before = machine.read();
         std::fs::remove_file("/run/site.lua").ok();
         let import = lvsh("import --name web -o /run/site.lua");
         prop_assert_eq!(import.code, 0, "{}", import);
@@ -183,7 +203,7 @@ fn import_and_then_plan_is_empty() {
         prop_assert_eq!(plan.code, 0, "{}", plan);
         let apply = lvsh("apply /run/site.lua");
         prop_assert_eq!(apply.code, 0, "{}", apply);
-        prop_assert_eq!(&read(kernel), &before);
+        prop_assert_eq!(&machine.read(), &before);
         std::fs::remove_dir_all("/run/lvsh").ok();
         Ok(())
     });
@@ -193,18 +213,16 @@ fn import_and_then_plan_is_empty() {
 #[test]
 fn ipvsadm_restores_what_is_exported() {
     needs!(ipvs);
-    device();
-    let kernel = RefCell::new(Kernel::open().expect("a kernel"));
+    let machine = Machine::new();
     seeded(OUTSIDE, &state(DEVICE), |wanted| {
-        let kernel = &mut *kernel.borrow_mut();
-        make(kernel, &State::default())?;
-        make(kernel, &for_ipvsadm(wanted))?;
-        let before = read(kernel);
+        let machine = &mut *machine.borrow_mut();
+        machine.make_anew(&for_ipvsadm(wanted))?;
+        let before = machine.read();
         let text = save(&Dump::whole(before.clone())).text;
-        make(kernel, &State::default())?;
+        machine.make(&State::default())?;
         let restored = Cmd::here("ipvsadm -R").stdin(text.clone()).output();
         prop_assert_eq!((restored.code, restored.stderr.as_str()), (0, ""), "{}", text);
-        prop_assert_eq!(&read(kernel), &before, "{}", text);
+        prop_assert_eq!(&machine.read(), &before, "{}", text);
         Ok(())
     });
 }
@@ -213,11 +231,9 @@ fn ipvsadm_restores_what_is_exported() {
 #[test]
 fn what_ipvsadm_saves_is_read() {
     needs!(ipvs);
-    device();
-    let kernel = RefCell::new(Kernel::open().expect("a kernel"));
+    let machine = Machine::new();
     seeded(OUTSIDE, &state(DEVICE), |wanted| {
-        let kernel = &mut *kernel.borrow_mut();
-        make(kernel, &State::default())?;
+        let machine = &mut *machine.borrow_mut();
         let mut wanted = for_ipvsadm(wanted);
         // Neither is in its save files; a tunnel and a flag of mh are there without their words.
         (wanted.timeouts, wanted.syncs) = (Timeouts::default(), Default::default());
@@ -229,14 +245,14 @@ fn what_ipvsadm_saves_is_read() {
                 (server.upper, server.lower) = (0, 0);
             }
         }
-        make(kernel, &wanted)?;
-        let before = read(kernel);
+        machine.make_anew(&wanted)?;
+        let before = machine.read();
         let saved = Cmd::here("ipvsadm -Sn").run();
-        make(kernel, &State::default())?;
+        machine.make(&State::default())?;
         std::fs::write("/run/saved.rules", &saved).expect("a file");
         let import = lvsh("import --apply /run/saved.rules");
         prop_assert_eq!(import.code, 0, "{}\n{}", import, saved);
-        prop_assert_eq!(&read(kernel), &before, "{}", saved);
+        prop_assert_eq!(&machine.read(), &before, "{}", saved);
         Ok(())
     });
 }

@@ -29,16 +29,6 @@ fn white_space_and_line_ends() {
     assert_eq!(read(""), State::default());
 }
 
-/// `ipvsadm -S` prints a mark as a signed number; its own `-R` refuses that.
-#[test]
-fn marks_above_the_middle_are_negative_in_save_files() {
-    let big = read("-A -f 3000000000 -s rr\n-a -f 3000000000 -r 10.0.0.2:0 -g -w 1\n");
-    assert!(big.services.keys().any(|key| key.to_string() == "fwm:3000000000"), "{big:?}");
-    assert_eq!(read("-A -f -1294967296 -s rr\n-a -f -1294967296 -r 10.0.0.2:0 -g -w 1\n"), big);
-    let edge = read("-A -f -1 -s rr\n");
-    assert!(edge.services.keys().any(|key| key.to_string() == "fwm:4294967295"), "{edge:?}");
-}
-
 /// Without `-n` ipvsadm prints names of ports and hosts.
 #[test]
 fn names_instead_of_numbers() {

@@ -30,6 +30,9 @@ pub fn apply(context: &Context, dump: &Dump, replace: bool) -> Result<Done> {
         recover(context, NAME, &mut session)?;
     }
     let now = session.see(&dump.want_for(replace))?.clone();
+    for name in dump.state.sysctls.keys().filter(|name| !now.sysctls.contains_key(name)) {
+        context.warn(name.name(), "this kernel has no such sysctl; left out");
+    }
     let mut next = dump.over(&now, replace);
     session.canonical(&mut next);
     let plan: Plan = diff(&now, &next).into_iter().collect();

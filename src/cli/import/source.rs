@@ -48,13 +48,32 @@ pub fn json(text: &str, shown: &str) -> Result<Dump> {
 /// Lines of ipvsadm. Timeouts and daemons are said where a line says them.
 fn saved(text: &str, shown: &str) -> Result<Dump> {
     let empty = State { timeouts: Timeouts::NONE, ..State::default() };
-    let state = restore::replay(text, shown, empty).map_err(|refused| refused.error)?.state;
+    let state = restore::replay(&unsigned(text), shown, empty).map_err(|refused| refused.error)?.state;
     let says = Says {
         timeouts: state.timeouts != Timeouts::NONE,
         syncs: !state.syncs.is_empty(),
         ..Says::default()
     };
     Ok(Dump { state, says })
+}
+
+/// `ipvsadm -S` prints marks above 2^31-1 as negative numbers, which nobody takes; what was meant is known.
+fn unsigned(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let found = ["-f -", "--fwmark-service -"].iter().find_map(|option| {
+            let at = line.find(option)? + option.len() - 1;
+            let number = line[at..].split_whitespace().next()?;
+            Some((at, number.len(), number.parse::<i32>().ok()?))
+        });
+        match found {
+            Some((at, len, mark)) => {
+                out.push_str(&format!("{}{}{}", &line[..at], mark.cast_unsigned(), &line[at + len..]));
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
 }
 
 /// By the first line that says something.
@@ -101,6 +120,14 @@ fn policy(context: &Context, file: &Path) -> Result<Dump> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn negative_marks_are_big_ones() {
+        let text = "-A -f -1294967296 -s rr\r\n-a -f -1 -r 10.0.0.1 -g\n-A -t 10.0.0.1:80 -s rr";
+        let meant = "-A -f 3000000000 -s rr\r\n-a -f 4294967295 -r 10.0.0.1 -g\n-A -t 10.0.0.1:80 -s rr";
+        assert_eq!(unsigned(text), meant);
+        assert_eq!(unsigned("-A -f -x -s rr\n-A -f"), "-A -f -x -s rr\n-A -f");
+    }
 
     #[test]
     fn formats_are_told_apart() {

@@ -174,7 +174,7 @@ impl Draft {
             Opt::Mark => {
                 self.family = Some(Family::Ipv4);
                 self.protocol = Protocol::Tcp;
-                self.mark = Fwmark::new(fwmark(text, self.reach == Reach::Kernel)?).ok();
+                self.mark = Fwmark::new(fwmark(text)?).ok();
             }
             Opt::Ipv6 if self.mark.is_some() => {
                 self.family = Some(Family::Ipv6);

@@ -105,12 +105,8 @@ pub fn seconds(text: Option<&str>, least: u32, what: &str) -> Result<u32, Wrong>
 }
 
 /// `-f`: `strtol` into an unsigned, so that only 0 and what has more than 32 bits is refused.
-///
-/// `saved`: as `ipvsadm -S` prints it, too, which makes a negative number of what is above 2^31-1.
-pub fn fwmark(text: &str, saved: bool) -> Result<u32, Wrong> {
-    let positive = |number: i64| u32::try_from(number).ok().filter(|number| *number > 0);
-    let signed = |number: i64| i32::try_from(number).ok().filter(|number| *number < 0 && saved);
-    let number = decimal(text).and_then(|number| positive(number).or(signed(number).map(i32::cast_unsigned)));
+pub fn fwmark(text: &str) -> Result<u32, Wrong> {
+    let number = decimal(text).filter(|number| *number > 0).and_then(|number| u32::try_from(number).ok());
     number.ok_or_else(|| {
         let wrong = Wrong::new(
             format!("invalid fwmark value `{text}' specified"),

@@ -218,3 +218,17 @@ fn arguments() {
     );
     assert_eq!(value("lvs.seconds '500ms', lvs.seconds '2h', lvs.seconds(90)"), "0.5, 7200, 90");
 }
+
+/// Bits that nobody has named go through as a number; those with a word are written as words.
+#[test]
+fn flags_without_words_are_numbers() {
+    let made =
+        eval("lvs.add_service { fwmark = 1, scheduler = 'sh', flags = { 'sh-fallback', 0x40, 0x80 } }");
+    assert!(made.is_ok(), "{made:?}");
+    for (flags, part) in [("{ 8 }", "0x8"), ("{ 0x41 }", "0x1"), ("{ 4 }", "0x4")] {
+        let error = fault(&format!("lvs.add_service {{ fwmark = 1, flags = {flags} }}"));
+        assert!(error.message.contains(&format!("bits {part} of flags have words of their own")), "{error}");
+    }
+    assert!(fault("lvs.add_service { fwmark = 1, flags = { 1.5 } }").message.contains("whole number"));
+    assert!(fault("lvs.add_service { fwmark = 1, flags = { 'sh-falback' } }").message.contains("one of"));
+}

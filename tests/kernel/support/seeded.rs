@@ -5,13 +5,15 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 
 /// So many cases, or one that fails, as small as shrinking makes it; each cleans up behind the one before.
 ///
-/// The seed of a run is printed, so that a failed one shows it; `LVSH_SEED` takes it again.
+/// The seed of a run is printed, so that a failed one shows it; `LVSH_SEED` takes it again. `LVSH_CASES` is for
+/// looking at a failure, or for a machine that is busy with something else; it is printed, too.
 pub fn seeded<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let seed: u64 = match std::env::var("LVSH_SEED") {
         Ok(seed) => seed.parse().expect("LVSH_SEED is a number"),
         Err(_) => now(),
     };
-    eprintln!("LVSH_SEED={seed}");
+    let cases = std::env::var("LVSH_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(cases);
+    eprintln!("LVSH_SEED={seed} LVSH_CASES={cases}");
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
