@@ -3,7 +3,7 @@
 //! A table may have a million lines, so they are parsed as bytes while they come, and nothing is kept. The kernel hands
 //! out a page per read whatever it is asked for. Before Linux 6.8 it also counts through the table from its start at
 //! each of these reads, so that reading takes time by the square of the length there. What comes and goes meanwhile
-//! may be missed or seen twice.
+//! may be missed or seen twice, there also what comes and goes in other namespaces, whose entries are in the same table.
 
 use std::fs::File;
 use std::io::Read;

@@ -63,17 +63,21 @@ struct Live {
 /// Below this, what is not needed at a glance is left out; --wide has it.
 const SMALLEST: u16 = 76;
 
+/// How a cell is written, and its numbers.
+type Write = fn(&Row<'_>, Show) -> String;
+type Show = fn(u64) -> String;
+
 struct Column {
     name: &'static str,
     right: bool,
-    cell: fn(&Row<'_>, fn(u64) -> String) -> String,
+    cell: Write,
 }
 
-const fn number(name: &'static str, cell: fn(&Row<'_>, fn(u64) -> String) -> String) -> Column {
+const fn number(name: &'static str, cell: Write) -> Column {
     Column { name, right: true, cell }
 }
 
-const fn word(name: &'static str, cell: fn(&Row<'_>, fn(u64) -> String) -> String) -> Column {
+const fn word(name: &'static str, cell: Write) -> Column {
     Column { name, right: false, cell }
 }
 
@@ -89,7 +93,7 @@ const HOW: Column = word("scheduler, method", |row, _| match row.server {
 const POLICY: Column = word("policy", |row, _| row.policy.clone());
 
 /// Empty for a service, whose servers say it.
-fn of_server(row: &Row<'_>, show: fn(u64) -> String, number: impl Fn(&Server, &Live) -> u64) -> String {
+fn of_server(row: &Row<'_>, show: Show, number: impl Fn(&Server, &Live) -> u64) -> String {
     row.server.map_or(String::new(), |(_, server)| show(number(server, &row.live)))
 }
 
@@ -167,7 +171,7 @@ fn grid(view: &ListView<'_>, columns: Columns) -> String {
     let numbers = columns.is_numbers() && (columns.stats || columns.rate);
     let all = numbers.then(|| sum(rows.iter().filter(|row| row.server.is_none())));
     let chosen = chosen(columns, view.width);
-    let show: fn(u64) -> String = if columns.wide { exact } else { short };
+    let show: Show = if columns.wide { exact } else { short };
     let cells = |row: &Row<'_>| chosen.iter().map(|column| (column.cell)(row, show)).collect::<Vec<_>>();
     let mut lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
     if let (Some(live), Some(mut row)) = (all, rows.pop()) {
