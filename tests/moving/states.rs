@@ -221,7 +221,7 @@ pub fn state(device: &'static str) -> impl Strategy<Value = State> {
     });
     (services(), marks(device), vips, sysctls, timeouts, syncs(device)).prop_map(
         |(services, marks, vips, sysctls, timeouts, syncs)| {
-            let mut state = State { services, marks, vips, sysctls, timeouts, syncs };
+            let mut state = State { services, marks, vips, sysctls, timeouts, syncs, ..State::default() };
             let mixed = |(key, entry): (&ServiceKey, &Arc<ServiceEntry>)| {
                 entry.servers.keys().any(|id| id.family() != key.family())
             };

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-pub const LIMIT: Duration = Duration::from_secs(3);
+pub const LIMIT: Duration = Duration::from_secs(5);
 
 /// How a request can fail, in words that a test can compare.
 #[derive(Debug, Clone, PartialEq)]

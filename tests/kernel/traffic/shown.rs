@@ -154,13 +154,13 @@ fn documents_have_all_of_it() {
 }
 
 /// Written down as a script of lvsh or of the old tools and run on an empty machine, it is the same again.
-fn written_down(spelling: &str, make: impl Fn(&Host, &str)) {
+fn written_down(policy: &str, spelling: &str, make: impl Fn(&Host, &str)) {
     let net = Topology::new()
         .director("dir", "192.168.1.1 fd00::1")
         .director("copy", "192.168.1.1 fd00::1")
         .build();
     let (director, copy) = (net.host("dir"), net.host("copy"));
-    let file = write("everything", EVERYTHING);
+    let file = write("everything", policy);
     lvsh(director, &format!("start {file}"));
     let text = lvsh(director, &format!("list --as {spelling}")).stdout;
     make(copy, &text);
@@ -185,7 +185,7 @@ fn written_down(spelling: &str, make: impl Fn(&Host, &str)) {
 #[test]
 fn a_list_as_lua_makes_the_same_machine() {
     needs!(ipvs);
-    written_down("lua", |copy, text| {
+    written_down(EVERYTHING, "lua", |copy, text| {
         script(copy, text);
     });
 }
@@ -193,7 +193,12 @@ fn a_list_as_lua_makes_the_same_machine() {
 #[test]
 fn a_list_as_commands_makes_the_same_machine() {
     needs!(ipvs);
-    written_down("ipvsadm", |copy, text| {
+    // Without the marks: nft 1.0.6 cannot load a rule that looks into a map of ranges into kernel 7.2, whoever wrote it.
+    // That the words for marks are right is tested in `tests/host` and in `a_list_as_lua_makes_the_same_machine`.
+    let (before, rest) = EVERYTHING.split_once("  mark = {").expect("marks");
+    let (_, after) = rest.split_once("  vip =").expect("what follows the marks");
+    let unmarked = format!("{before}  vip ={after}");
+    written_down(&unmarked, "ipvsadm", |copy, text| {
         copy.cmd("bash -e").stdin(text).run();
     });
 }
@@ -208,7 +213,11 @@ fn an_unknown_scheduler_is_told_which_there_are() {
     let failed = director.lvsh(&format!("start {}", write("x", policy)));
     assert_eq!(failed.code, 1, "{failed}");
     says(&failed.stderr, &["no scheduler 'wrrr'", "ENOENT", "did you mean 'wrr'?"]);
-    let known = ["dh", "fo", "lblc", "lblcr", "lc", "mh", "nq", "ovf", "rr", "sed", "sh", "wlc", "wrr"];
-    says(&failed.stderr, &[&known.join(", ")]);
+    // Those of this kernel, which newer ones have more of.
+    let told = failed.stderr.split_once("; it has ").map(|(_, rest)| rest.lines().next().unwrap_or_default());
+    let told: Vec<_> = told.expect("a list").split(", ").collect();
+    for known in ["dh", "fo", "lblc", "lblcr", "lc", "mh", "nq", "ovf", "rr", "sed", "sh", "wlc", "wrr"] {
+        assert!(told.contains(&known), "{known} is not in {told:?}");
+    }
     assert_eq!(director.snapshot_text(), before);
 }
