@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::commands::{Random, command};
+use super::commands::{Random, sequence};
 use super::{Said, Side};
 
 type Sequence = Vec<Vec<String>>;
@@ -162,7 +162,7 @@ fn sequences() {
     let (mut random, mut pair, begun) = (Random(seed), Pair::new("rand"), Instant::now());
     let mut done = 0;
     while done < most && begun.elapsed() < limit {
-        let sequence: Sequence = (0..LENGTH).map(|_| command(&mut random)).collect();
+        let sequence = sequence(&mut random, LENGTH);
         let strict = done % 2 == 1;
         if pair.differs(&sequence, strict).is_some() {
             let (short, difference) = pair.shrink(sequence, strict);
