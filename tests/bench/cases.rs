@@ -45,6 +45,8 @@ pub fn lab(lvsh: &str, rounds: usize) {
     show("nothing to do on them", &idle, &list, "ipvsadm -Ln");
     moving(lvsh, rounds);
 
+    in_ipvsadms_words(lvsh, rounds);
+
     let web = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/web.lua");
     std::fs::write("/run/bench/web.sh", WEB_SCRIPT).expect("the script");
     let (mut policy, mut script) = (Vec::new(), Vec::new());
@@ -101,6 +103,31 @@ fn moving(lvsh: &str, rounds: usize) {
     show(&format!("import --apply of {lines} lines"), &import, &restore, "ipvsadm -R");
     show("export --as ipvsadm of them", &export, &save, "ipvsadm -Sn");
     show("import of them into a policy", &write, &save, "ipvsadm -Sn");
+}
+
+/// The same command lines in both programs: a table of 11,000 lines restored, listed and saved, and one command alone.
+fn in_ipvsadms_words(lvsh: &str, rounds: usize) {
+    let rules = Some("/run/bench/big.rules");
+    for (what, words, input) in [
+        ("-R of 11,000 lines", "-R", rules),
+        ("-Ln of them", "-Ln", None),
+        ("-Ln --stats of them", "-Ln --stats", None),
+        ("-Sn of them", "-Sn", None),
+        ("one command (-E)", "-E -t 10.0.0.1:80 -s wlc", None),
+    ] {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let words: Vec<&str> = words.split(' ').collect();
+        for _ in 0..rounds {
+            for (program, runs) in [(&[lvsh, "ipvsadm"][..], &mut ours), (&["ipvsadm"][..], &mut theirs)] {
+                if input.is_some() {
+                    must("ipvsadm -C");
+                }
+                runs.push(run(&[program, &words].concat(), input));
+            }
+        }
+        show(&format!("lvsh ipvsadm {what}"), &ours, &theirs, "ipvsadm");
+    }
+    must("ipvsadm -C");
 }
 
 /// The same start by hand.

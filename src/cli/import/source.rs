@@ -48,7 +48,7 @@ pub fn json(text: &str, shown: &str) -> Result<Dump> {
 /// Lines of ipvsadm. Timeouts and daemons are said where a line says them.
 fn saved(text: &str, shown: &str) -> Result<Dump> {
     let empty = State { timeouts: Timeouts::NONE, ..State::default() };
-    let state = restore::replay(&unsigned(text), shown, empty).map_err(|refused| refused.error)?.state;
+    let state = restore::replay(&unsigned(text), shown, empty).map_err(|refused| *refused.error)?.state;
     let says = Says {
         timeouts: state.timeouts != Timeouts::NONE,
         syncs: !state.syncs.is_empty(),

@@ -144,7 +144,7 @@ fn told(context: &Context, run: &Run<'_>, look: &Look<'_>, bad: Bad) -> ExitCode
     } else {
         // Who only looked knows that nothing was changed.
         let nothing = if run.dry || bad.code != wrong::MINUS_ONE { "" } else { look.nothing };
-        fail(Some(context), &Look { nothing, ..*look }, bad.error);
+        fail(Some(context), &Look { nothing, ..*look }, *bad.error);
     }
     ExitCode::from(bad.code)
 }

@@ -292,7 +292,9 @@ impl<'a> Scanner<'a> {
 mod tests {
     use super::*;
 
-    fn cut(line: &str) -> (Vec<(Opt, Option<String>)>, Option<Trouble>, Vec<usize>) {
+    type Options = Vec<(Opt, Option<String>)>;
+
+    fn cut(line: &str) -> (Options, Option<Trouble>, Vec<usize>) {
         let words: Vec<String> = line.split(' ').map(str::to_string).collect();
         let mut scanner = Scanner::new(&words);
         let mut out = Vec::new();

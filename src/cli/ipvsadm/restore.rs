@@ -21,7 +21,7 @@ pub struct Replay {
 #[derive(Clone, Debug)]
 pub struct Refused {
     pub code: u8,
-    pub error: Error,
+    pub error: Box<Error>,
 }
 
 /// What the lines of a save file make of an empty machine; `name` stands for the file in messages.
@@ -33,7 +33,7 @@ pub struct Refused {
 /// # Errors
 /// The first line that cannot be read, or that the kernel would refuse: with its number, the line and a remedy.
 pub fn read(text: &str, name: &str) -> Result<State, Error> {
-    replay(text, name, State::default()).map(|replay| replay.state).map_err(|refused| refused.error)
+    replay(text, name, State::default()).map(|replay| replay.state).map_err(|refused| *refused.error)
 }
 
 /// As [`read`], on a machine that has something already.
@@ -57,14 +57,14 @@ pub fn replay(text: &str, name: &str, state: State) -> Result<Replay, Refused> {
 /// A refusal that knows its word but not its line yet.
 struct Fault {
     code: u8,
-    error: Error,
+    error: Box<Error>,
     column: usize,
     width: usize,
 }
 
 impl Replay {
     fn line(&mut self, words: &[Word<'_>], origin: &Origin) -> Result<(), Fault> {
-        let fault = |code, error: Error, word: Option<usize>| {
+        let fault = |code, error: Box<Error>, word: Option<usize>| {
             let (first, last) = (&words[0], &words[words.len() - 1]);
             let whole = (first.column, last.column + last.width() - first.column);
             let place = word.and_then(|word| words.get(word)).map(|word| (word.column, word.width()));
@@ -82,7 +82,7 @@ impl Replay {
         }
         for step in steps(&command, &self.state) {
             advance(&mut self.state, &step, &World::default())
-                .map_err(|errno| fault(MINUS_ONE, remedy(&step, refusal(&step, errno)), None))?;
+                .map_err(|errno| fault(MINUS_ONE, Box::new(remedy(&step, refusal(&step, errno))), None))?;
             self.actions.push(Action { step, origin: Some(origin.clone()), reason: None });
         }
         Ok(())
@@ -103,7 +103,11 @@ fn only_changes(command: Command) -> Result<Command, Wrong> {
         Command::Zero { .. } => "zeroes counters, which cannot be taken back",
         _ => return Ok(command),
     };
-    let wrong = Wrong::new("", format!("a line of rules changes the table; this one {what}")).at(0);
+    let mut wrong = Wrong::new("", format!("a line of rules changes the table; this one {what}")).at(0);
+    if command == Command::Restore {
+        // ipvsadm's code for it; the others it does in the middle of a restore.
+        wrong.code = MINUS_ONE;
+    }
     Err(wrong.hint("take the line out, or use --strict-compat, which goes line by line as ipvsadm does"))
 }
 

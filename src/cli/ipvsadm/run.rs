@@ -27,7 +27,7 @@ pub struct Bad {
     pub code: u8,
     /// Whether ipvsadm ends at once, also in the middle of `-R`.
     pub ends: bool,
-    pub error: Error,
+    pub error: Box<Error>,
     /// ipvsadm's words.
     pub theirs: String,
 }
@@ -120,7 +120,7 @@ impl Run<'_> {
             (_, None) => error.to_string(),
         };
         let ends = listing || error.kind != Kind::Refused;
-        Bad { code, ends, error, theirs }
+        Bad { code, ends, error: Box::new(error), theirs }
     }
 
     /// One change, sent as it is: the kernel makes it or does not. Nothing is read but what is replaced or removed.

@@ -38,8 +38,10 @@ impl Run<'_> {
 fn lines(text: &str) -> Vec<Vec<String>> {
     let blank = |c: char| matches!(c, ' ' | '\t' | '\r');
     let mut lines: Vec<&str> = text.split('\n').collect();
-    // What follows the last newline.
-    if lines.pop_if(|last| last.is_empty() || last.len() - last.trim_end_matches(blank).len() > 1).is_some() {
+    // What follows the last newline is read too, unless two blanks end it.
+    let lost = |last: &&str| last.len() - last.trim_end_matches(blank).len() > 1;
+    if lines.last().is_some_and(lost) {
+        lines.pop();
     }
     let words = |line: &str| -> Vec<String> {
         let words = line.split(blank).filter(|word| !word.is_empty() && *word != "ipvsadm");

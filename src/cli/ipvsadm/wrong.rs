@@ -17,13 +17,13 @@ pub struct Wrong {
     pub word: Option<usize>,
     /// What ipvsadm prints.
     pub theirs: String,
-    pub error: Error,
+    pub error: Box<Error>,
 }
 
 impl Wrong {
     /// As ipvsadm's `fail(2, …)`.
     pub fn new(theirs: impl Into<String>, message: impl Into<String>) -> Wrong {
-        let error = Error::new(Kind::Usage, "usage", message);
+        let error = Box::new(Error::new(Kind::Usage, "usage", message));
         Wrong { code: 2, ends: true, word: None, theirs: theirs.into(), error }
     }
 
@@ -57,7 +57,7 @@ impl Wrong {
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Wrong {
-        self.error = self.error.hint(hint);
+        self.error.hint = Some(hint.into());
         self
     }
 }

@@ -53,10 +53,8 @@ pub fn save_text(listed: &Listed, faithful: Faithful, names: &mut dyn Names) -> 
         if server.method == Forwarding::Tun {
             tunnel_words(&mut out, &server.tunnel);
         }
-        if faithful == Faithful::ToTable {
-            if server.upper != 0 || server.lower != 0 {
-                let _ = write!(out, " -x {} -y {}", server.upper, server.lower);
-            }
+        if faithful == Faithful::ToTable && (server.upper != 0 || server.lower != 0) {
+            let _ = write!(out, " -x {} -y {}", server.upper, server.lower);
         }
         out.push('\n');
     }

@@ -280,11 +280,16 @@ const NONSENSE: &[&str] = &[
     "-Z -t [::]:0",
 ];
 
-/// One command line.
-pub fn command(random: &mut Random) -> Vec<String> {
+/// The command lines of a sequence: they are about three services, most of which are there after a few.
+pub fn sequence(random: &mut Random, length: usize) -> Vec<Vec<String>> {
+    let focus = [random.pick(SERVICES), random.pick(SERVICES), random.pick(SERVICES)];
+    (0..length).map(|place| command(random, &focus, place < 4)).collect()
+}
+
+fn command(random: &mut Random, focus: &[&str], begin: bool) -> Vec<String> {
     let bad = random.one_in(6);
-    let verb = random.below(100);
-    let service = if bad && random.one_in(3) { random.pick(BAD_SERVICES) } else { random.pick(SERVICES) };
+    let verb = random.below(if begin { 31 } else { 100 });
+    let service = if bad && random.one_in(3) { random.pick(BAD_SERVICES) } else { random.pick(focus) };
     let line = match verb {
         0..31 => {
             let verb = random.pick(&["-A", "-A", "-A", "--add-service", "-E", "--edit-service"]);

@@ -26,13 +26,13 @@ fn rules() -> String {
 -A -t 127.0.0.1:443 -s wlc
 ",
     );
-    for i in 0..30_u32 {
+    for i in 0..12_u32 {
         let addr = std::net::Ipv4Addr::from_bits(i.wrapping_mul(0x9e37_79b9) | 0x0100_0001);
         if addr.is_multicast() || addr.is_broadcast() || addr.octets()[0] >= 224 {
             continue;
         }
         rules.push_str(&format!("-A -t {addr}:{} -s rr\n", 1 + i % 3));
-        for j in 0..12_u32 {
+        for j in 0..8_u32 {
             let server =
                 std::net::Ipv4Addr::from_bits(j.wrapping_mul(0x3779_b9f1) & 0xdfff_ffff | 0x0100_0001);
             if server.octets()[0] < 224 && server.octets()[0] != 127 {
@@ -110,8 +110,11 @@ fn each_restores_what_the_other_saves() {
     same(&sorted(&side.program.run(&words("-Sn"), "").text), &sorted(&saved.text));
     // And the other way round, as far as ipvsadm can read its own: marks above 2^31-1 it cannot.
     let theirs = side.judge.run(&words("-Sn"), "").text;
-    let readable: String =
-        theirs.lines().filter(|line| !line.contains("-f -1")).map(|line| format!("{line}\n")).collect();
+    let readable: String = theirs
+        .lines()
+        .filter(|line| !line.contains("-f -1") && !line.ends_with("-b "))
+        .map(|line| format!("{line}\n"))
+        .collect();
     side.clean();
     let ours = side.program.run(&words("-R"), &readable);
     assert_eq!(ours.code, 0, "{}", ours.text);
@@ -174,7 +177,7 @@ fn counters_and_connections_are_the_same() {
     for line in
         ["-Ln --stats", "-Ln --rate", "-Ln", "-Ln --persistent-conn", "-Lnc", "-Lc", "-Lnc --persistent-conn"]
     {
-        eventually(Duration::from_secs(20), line, || {
+        eventually(Duration::from_secs(60), line, || {
             let theirs = director.run(&format!("ipvsadm {line}"));
             let ours = director.lvsh(&format!("ipvsadm {line}"));
             assert_eq!(ours.code, 0, "{ours}");

@@ -47,20 +47,16 @@ impl Side {
         Side::new(name, &["ipvsadm"])
     }
 
-    /// An empty table, no daemons, the timeouts of a new namespace.
+    /// An empty table, no daemons, the timeouts of a new namespace. In one process: `-R` goes on after a refusal.
     pub fn clean(&mut self) {
-        for line in ["-C", "--stop-daemon master", "--stop-daemon backup", "--set 900 120 300"] {
-            self.judge.run(&crate::support::words(line), "");
-        }
+        let rules = "--stop-daemon master\n--stop-daemon backup\n-C\n--set 900 120 300\n";
+        let said = self.judge.run(&["-R".to_string()], rules);
+        assert_eq!(said.code, 0, "{}", said.text);
     }
 
-    /// The table as Debian's ipvsadm saves it, and as the kernel shows it: its order is that of a hash with the
-    /// namespace in it, so lines are sorted within what they belong to.
-    pub fn table(&mut self) -> String {
-        let saved = self.judge.run(&["-Sn".to_string()], "");
-        assert_eq!(saved.code, 0, "{}", saved.text);
-        let settings = ["--timeout", "--daemon"]
-            .map(|what| self.judge.run(&["-L".to_string(), what.to_string()], "").text);
+    /// The table as the kernel shows it: its order is that of a hash with the namespace in it, so lines are sorted within
+    /// what they belong to.
+    pub fn proc(&self) -> String {
         let path = "/proc/thread-self/net/ip_vs";
         let proc = self.namespace.inside(|| whole(path)).expect(path);
         let mut services: Vec<Vec<&str>> = Vec::new();
@@ -72,10 +68,18 @@ impl Side {
         }
         services.iter_mut().for_each(|service| service[1..].sort_unstable());
         services.sort_unstable();
-        // Of equal ones, and of addresses too far apart, ipvsadm's order is that in which they were made.
-        let mut saved: Vec<&str> = saved.text.lines().collect();
-        saved.sort_unstable();
-        format!("{}\n{}{}", saved.join("\n"), settings.concat(), services.concat().join("\n"))
+        services.concat().join("\n")
+    }
+
+    /// The same with all that Debian's ipvsadm tells of it. Of equal ones, and of addresses too far apart, its order is
+    /// that in which they were made, so lines are sorted.
+    pub fn table(&mut self) -> String {
+        let said =
+            self.judge.run(&["-R".to_string()], "-S -n\n-L --timeout\n-L --daemon\n-L -n --thresholds\n");
+        assert_eq!(said.code, 0, "{}", said.text);
+        let mut lines: Vec<&str> = said.text.lines().collect();
+        lines.sort_unstable();
+        format!("{}\n{}", lines.join("\n"), self.proc())
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::commands::{Random, command};
+use super::commands::{Random, sequence};
 use super::{Said, Side};
 
 type Sequence = Vec<Vec<String>>;
@@ -62,29 +62,40 @@ const KEPT: &[(&str, &[&str])] = &[
 struct Pair {
     ours: Side,
     theirs: Side,
+    /// How long each side was at work.
+    spent: [Duration; 2],
+    /// Commands that ipvsadm took and refused.
+    taken: [usize; 2],
 }
 
 impl Pair {
     fn new(name: &str) -> Pair {
-        Pair { ours: Side::ours(&format!("{name}-o")), theirs: Side::theirs(&format!("{name}-t")) }
+        let (ours, theirs) = (Side::ours(&format!("{name}-o")), Side::theirs(&format!("{name}-t")));
+        Pair { ours, theirs, spent: Default::default(), taken: Default::default() }
     }
 
     /// The first difference.
     fn differs(&mut self, sequence: &Sequence, strict: bool) -> Option<String> {
-        let play = |side: &mut Side, own: Option<&str>| -> (Vec<Said>, String) {
+        let play = |side: &mut Side, own: Option<&str>| -> (Vec<Said>, String, Duration) {
             side.clean();
+            let begun = Instant::now();
             let all = |words: &Vec<String>| {
                 words.iter().cloned().chain(own.map(str::to_string)).collect::<Vec<_>>()
             };
-            // A command line without words lists the table; with one more it is still that.
             let said = sequence.iter().map(|words| side.program.run(&all(words), "")).collect();
-            (said, side.table())
+            let spent = begun.elapsed();
+            (said, side.table(), spent)
         };
-        let ((ours, our_table), (theirs, their_table)) = std::thread::scope(|scope| {
+        let ((ours, our_table, our_time), (theirs, their_table, their_time)) = std::thread::scope(|scope| {
             let ours = scope.spawn(|| play(&mut self.ours, strict.then_some("--strict-compat")));
             let theirs = play(&mut self.theirs, None);
             (ours.join().expect("our side"), theirs)
         });
+        self.spent[0] += our_time;
+        self.spent[1] += their_time;
+        for said in &theirs {
+            self.taken[usize::from(said.code != 0)] += 1;
+        }
         for ((words, ours), theirs) in sequence.iter().zip(&ours).zip(&theirs) {
             let lists =
                 words.first().is_none_or(|word| ["-L", "-l", "--l"].iter().any(|p| word.starts_with(p)));
@@ -150,9 +161,8 @@ fn sequences() {
     eprintln!("LVSH_SEED={seed}");
     let (mut random, mut pair, begun) = (Random(seed), Pair::new("rand"), Instant::now());
     let mut done = 0;
-    let (mut good, mut bad) = (0, 0);
     while done < most && begun.elapsed() < limit {
-        let sequence: Sequence = (0..LENGTH).map(|_| command(&mut random)).collect();
+        let sequence = sequence(&mut random, LENGTH);
         let strict = done % 2 == 1;
         if pair.differs(&sequence, strict).is_some() {
             let (short, difference) = pair.shrink(sequence, strict);
@@ -163,15 +173,11 @@ fn sequences() {
             );
         }
         done += 1;
-        if done % 50 == 1 {
-            // How much of what is tried is taken.
-            for words in &sequence {
-                *if pair.theirs.program.run(words, "").code == 0 { &mut good } else { &mut bad } += 1;
-            }
-        }
     }
+    let Pair { spent: [ours, theirs], taken: [good, bad], .. } = pair;
     eprintln!(
-        "{done} sequences of {LENGTH} commands in {:?}; of a sample {good} were taken, {bad} refused",
+        "{done} sequences of {LENGTH} commands in {:?}; lvsh {ours:?}, ipvsadm {theirs:?}, side by side; {good} \
+         commands taken, {bad} refused",
         begun.elapsed()
     );
     assert!(done > 0, "not one sequence in {limit:?}");
