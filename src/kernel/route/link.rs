@@ -139,7 +139,9 @@ pub async fn add(handle: &Handle, dev: &IfName, tunnel: &TunnelDevice) -> Result
 /// Everything but what it was made as.
 pub async fn set(handle: &Handle, dev: &IfName, tunnel: &TunnelDevice) -> Result<()> {
     if let Some(name) = filter_of(dev) {
-        sysctl::write(&name, &tunnel.rp_filter.to_string())?;
+        // A device that is not there has no settings.
+        let gone = |errno| if errno == libc::ENOENT { libc::ENODEV } else { errno };
+        sysctl::write(&name, &tunnel.rp_filter.to_string()).map_err(gone)?;
     }
     let mut message = LinkMessage::default();
     message.header.change_mask = LinkFlags::Up;
