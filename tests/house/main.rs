@@ -203,3 +203,39 @@ fn every_file_says_what_it_is() {
     let rust = sources("src", "rs").into_iter().chain(sources("tests", "rs"));
     report(rust.collect::<Vec<_>>().iter().filter_map(silent).collect());
 }
+
+/// The table of traps in `tests/README.md` is true: it has every trap, and each of its tests exists.
+#[test]
+fn every_trap_has_its_tests() {
+    let mut known = String::new();
+    for (root, extension) in [("src", "rs"), ("tests", "rs"), ("tests", "txt"), ("tests", "lua")] {
+        for (path, text) in sources(root, extension) {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            known += &format!("\n{text}\nfile {name}\n");
+        }
+    }
+    let (_, readme) =
+        sources("tests", "md").into_iter().find(|(path, _)| path.ends_with("tests/README.md")).unwrap();
+    let row = |line: &str| -> Option<(u32, String)> {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        Some((cells.next()?.trim().parse().ok()?, cells.nth(1)?.to_string()))
+    };
+    let rows: Vec<_> = readme.lines().filter_map(row).collect();
+    assert_eq!(rows.iter().map(|(trap, _)| *trap).collect::<Vec<_>>(), (1..=32).collect::<Vec<_>>());
+    let mut troubles = Vec::new();
+    for (trap, tests) in rows {
+        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            troubles.push(format!("trap {trap} has no test"));
+        }
+        for name in names {
+            let last = name.rsplit("::").next().unwrap_or(name);
+            // A function, a row of the conformance table, or a policy that is refused.
+            let forms = [format!("fn {last}("), format!("\n{last} "), format!("file {last}\n")];
+            if !forms.iter().any(|form| known.contains(form)) {
+                troubles.push(format!("trap {trap}: there is no {name}"));
+            }
+        }
+    }
+    report(troubles);
+}
