@@ -1,6 +1,7 @@
 //! list: the whole machine, or a part of it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::IpAddr;
 
 use clap::{Args, ValueEnum};
@@ -9,12 +10,14 @@ use super::args::Spelling;
 use super::connections;
 use super::context::Context;
 use super::done::Done;
+use super::ipvsadm;
 use super::look::with_state;
 use super::policy::spell;
 use crate::backend::{Backend, Services, Want};
-use crate::error::{Error, Result, did_you_mean};
+use crate::error::{Error, Kind, Result, did_you_mean};
 use crate::model::{Fou, Fwmark, Port, ServiceKey, Snapshot, State, parse_endpoint};
 use crate::plan::{Plan, diff, no_service};
+use crate::view::ipvsadm::Format;
 use crate::view::{Columns, ListView, SortKey, list_text, state_value};
 
 /// List services, servers, marks and addresses of this machine, or its connections
@@ -42,6 +45,9 @@ pub struct ListArgs {
     /// The largest first; with --rate alone by the rates
     #[arg(long, value_name = "KEY")]
     sort: Option<Sort>,
+    /// Byte for byte what ipvsadm -Ln prints; with --stats, --rate, --thresholds or --connections what it prints then
+    #[arg(long, conflicts_with_all = ["spelling", "wide", "sort", "server", "policy", "mark"])]
+    ipvsadm: bool,
     #[command(flatten)]
     only: Only,
 }
@@ -227,6 +233,9 @@ pub fn unknown(backend: &mut dyn Backend, key: &ServiceKey) -> Result<Error> {
 
 pub fn list(context: &Context, args: ListArgs) -> Result<Done> {
     let mut backend = context.backend(true)?;
+    if args.ipvsadm {
+        return in_ipvsadms_words(context, backend.as_mut(), &args);
+    }
     if args.connections {
         return connections::list(context, backend.as_mut(), &args.only);
     }
@@ -255,4 +264,32 @@ pub fn list(context: &Context, args: ListArgs) -> Result<Done> {
     };
     let done = Done::text(list_text(&view, context.style()));
     Ok(with_state(done, state_value(&seen.state, &seen.observed, owner)))
+}
+
+/// The listing that scripts have learnt to read.
+fn in_ipvsadms_words(context: &Context, backend: &mut dyn Backend, args: &ListArgs) -> Result<Done> {
+    if context.common.json {
+        return Err(Error::new(Kind::Usage, "usage", "--ipvsadm is ipvsadm's text; leave it out for --json"));
+    }
+    let ListArgs { stats, rate, thresholds, .. } = *args;
+    let format = Format { stats, rate, thresholds, numeric: true, ..Format::default() };
+    let what = match args.only.service {
+        _ if args.connections => ipvsadm::Listing::Connections,
+        Some(key) => ipvsadm::Listing::Service(key),
+        None => ipvsadm::Listing::All,
+    };
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let mut wrote = Ok(());
+    ipvsadm::list(backend, what, format, &mut |text| {
+        wrote = out.write_all(text.as_bytes());
+        wrote.is_ok()
+    })?;
+    match wrote.and_then(|()| out.flush()) {
+        // Who closes the pipe has read enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("lvsh: cannot write to stdout: {error}");
+            Ok(Done::printed(1))
+        }
+        _ => Ok(Done::printed(0)),
+    }
 }

@@ -27,9 +27,12 @@ pub struct Limits {
     pub recall: Recall,
 }
 
-/// Reads what was left under a name; `null` when there is nothing.
+/// What was left under a name; `null` when there is nothing.
+type Left = dyn Fn(&str) -> Result<serde_json::Value> + Send + Sync;
+
+/// Reads what was left under a name.
 #[derive(Clone)]
-pub struct Recall(pub Arc<dyn Fn(&str) -> Result<serde_json::Value> + Send + Sync>);
+pub struct Recall(pub Arc<Left>);
 
 impl std::fmt::Debug for Recall {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

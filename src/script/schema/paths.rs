@@ -31,8 +31,7 @@ pub static ROUTE_RECORD: Shape = Shape {
     each: "",
 };
 
-const TUNNELS: &str =
-    "for _, t in ipairs(lvs.tunnels()) do print(t.dev, t.type, t.from_anyone, t.checksum, t.up, t.rp_filter, t.ours) end";
+const TUNNELS: &str = "for _, t in ipairs(lvs.tunnels()) do print(t.dev, t.type, t.from_anyone, t.checksum, t.up, t.rp_filter, t.ours) end";
 
 pub static TUNNEL_DEVICE_RECORD: Shape = Shape {
     name: "a tunnel device's record",
