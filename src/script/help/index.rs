@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::model::{SYSCTLS, Sysctl};
 use crate::script::registry::{Entry, registry};
-use crate::script::schema::{Field, Member, RECORDS, Schema, Shape};
+use crate::script::schema::{Field, Member, RECORDS, Schema, Shape, Ty};
 
 /// What a page is about.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,10 @@ impl Known {
         if self.name == name {
             return Some(0);
         }
-        self.aliases.iter().position(|alias| alias == name).map(|at| at + 1)
+        /// Behind every better alias; of two things with one bare name the first is meant.
+        const BARE: usize = 1000;
+        let at = self.aliases.iter().position(|alias| alias == name)?;
+        Some(if at + 1 == self.aliases.len() { BARE } else { at + 1 })
     }
 }
 
@@ -73,9 +76,14 @@ pub fn index() -> &'static [Known] {
         let mut all: Vec<Known> = registry().iter().map(function).collect();
         all.extend(schemas().iter().map(|schema| spec(schema)));
         all.extend(records().iter().map(|shape| record(shape)));
-        for schema in schemas() {
-            let fields = schema.fields.iter().filter(|field| std::ptr::eq(owners(field)[0], *schema));
-            all.extend(fields.map(|field| self::field(schema, field)));
+        // A value is more often meant than the hook of the same name: a server's weight, not a policy's.
+        for hooks in [false, true] {
+            for schema in schemas() {
+                let own = |field: &&Field| std::ptr::eq(owners(field)[0], *schema);
+                let fields = schema.fields.iter().filter(own);
+                let fields = fields.filter(|field| matches!(field.ty, Ty::Function) == hooks);
+                all.extend(fields.map(|field| self::field(schema, field)));
+            }
         }
         for shape in records() {
             let told = |member: &&Member| !all_has(&all, shape, member);

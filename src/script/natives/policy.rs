@@ -67,7 +67,7 @@ pub static ENTRIES: &[Entry] = &[
         "One round of health: probes, then the weights that follow. lvsh check keeps what it learns between rounds.",
     )
     .changes(&[])
-    .returns("table: servers, events, degraded")
+    .returns("table")
     .example("policy:check()"),
     Entry::new("policy:default_start", GROUP, &[], Run::Lua, "The derived start, for a start of one's own.")
         .changes(&[])

@@ -20,8 +20,6 @@ use crate::script::schema::{PROBE, Ty};
 const GROUP: &str = "probes";
 const A_PROBE: &Ty = &Ty::Table(&PROBE);
 const SPEC: Param = Param::new("spec", A_PROBE, "What to check, and how long to wait.");
-const ANSWER: &str = "table: ok, verdict (good, bad, unknown), ms, err, status, headers, body, cert_days, percent, word, \
-                      weight, records";
 
 pub static ENTRIES: &[Entry] = &[
     Entry::new(
@@ -35,7 +33,7 @@ pub static ENTRIES: &[Entry] = &[
         "Checks one server. A check that cannot be made from here (no route, no such program, no descriptor) has the \
          verdict \"unknown\".",
     )
-    .returns(ANSWER)
+    .returns("LvsProbeAnswer")
     .example("local a = lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, timeout = 0.2 }); assert(not a.ok)"),
     Entry::new(
         "lvs.probe_all",
@@ -47,7 +45,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Native(many),
         "Checks many servers at once; a round takes no longer than its slowest check.",
     )
-    .returns("table: address -> answer, as lvs.probe gives it")
+    .returns("table<string, LvsProbeAnswer>")
     .example("local all = lvs.probe_all({ \"127.0.0.1\" }, { ping = true, timeout = 0.2 })"),
 ];
 

@@ -2,6 +2,7 @@
 //! help, completion, stubs and the manual are made.
 
 mod codes;
+mod health;
 mod hosts;
 mod machine;
 mod paths;
@@ -13,6 +14,7 @@ mod spelling;
 mod watching;
 
 pub use codes::{CODES, meaning, meaning_in};
+pub use health::*;
 pub use hosts::*;
 pub use machine::*;
 pub use paths::*;

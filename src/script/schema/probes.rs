@@ -1,6 +1,6 @@
 //! The tables of checks.
 
-use super::{Field, Schema, Ty, eg, field, needed, or};
+use super::{Field, Member, Schema, Shape, Ty, eg, field, or};
 
 const TCP_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&PORT_ONLY)];
 const HTTP_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&HTTP)];
@@ -9,12 +9,6 @@ const DNS_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&DNS)];
 const SMTP_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&SMTP)];
 const TLS_TYPES: &[Ty] = &[Ty::Boolean, Ty::Table(&TLS)];
 const A_STEP: &Ty = &Ty::Table(&STEP);
-pub(super) const HEALTHY: &str = "return lvs.policy { name = \"web\", health = { http = { port = 80, path = \"/healthz\" }, rise = 2, fall = 3 } }";
-pub(super) const CLIMBING: &str =
-    "return lvs.policy { name = \"web\", slow_start = { over = \"4m\", from = 1 } }";
-pub(super) const DRAINING: &str =
-    "return lvs.policy { name = \"web\", drain = { timeout = \"15m\", remove = true } }";
-const FLAPPING: &str = "return lvs.policy { name = \"web\", health = { ping = true, flap = { changes = 4, within = \"5m\", hold = \"10m\" } } }";
 const WORDS: Ty = Ty::List(&Ty::Str);
 const CHECK_PORT: Field = eg(
     field(
@@ -65,13 +59,10 @@ const HEADERS: Field = eg(
     "lvs.probe(\"127.0.0.1\", { http = { port = 1, headers = { [\"X-From\"] = \"lvsh\" } }, timeout = 0.2 })",
 );
 const STATUS: Field = eg(
-    or(
-        field(
-            "status",
-            Ty::OneOrList(&Ty::Either(&[Ty::Integer { min: 100, max: 599 }, Ty::Str])),
-            "Good status: 200, { 200, 399 } from 200 to 399, or a list with ranges { \"200-299\", 404 }.",
-        ),
-        "{ 200, 299 }",
+    field(
+        "status",
+        Ty::OneOrList(&Ty::Either(&[Ty::Integer { min: 100, max: 599 }, Ty::Str])),
+        "Good status: 200, { 200, 399 } from 200 to 399, or a list with ranges { \"200-299\", 404 }; 200 to 299 when left out.",
     ),
     "lvs.probe(\"127.0.0.1\", { http = { port = 1, status = { \"200-299\", 404 } }, timeout = 0.2 })",
 );
@@ -79,7 +70,7 @@ const BODY: Field = eg(
     field("body", Ty::Str, "Text that must be somewhere in the body."),
     "lvs.probe(\"127.0.0.1\", { http = { port = 1, body = \"all is well\" }, timeout = 0.2 })",
 );
-const MATCH: Field = eg(
+pub(super) const MATCH: Field = eg(
     field(
         "match",
         Ty::Str,
@@ -87,7 +78,7 @@ const MATCH: Field = eg(
     ),
     "lvs.probe(\"127.0.0.1\", { http = { port = 1 }, match = \"load: %d+\", timeout = 0.2 })",
 );
-const DYNAMIC: Field = eg(
+pub(super) const DYNAMIC: Field = eg(
     or(
         field(
             "dynamic",
@@ -207,35 +198,35 @@ pub static STEP: Schema = Schema {
     ],
 };
 
-const C_TCP: Field = eg(
+pub(super) const C_TCP: Field = eg(
     field("tcp", Ty::Either(TCP_TYPES), "It accepts a connection."),
     "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, timeout = 0.2 })",
 );
-const C_HTTP: Field = eg(
+pub(super) const C_HTTP: Field = eg(
     field("http", Ty::Either(HTTP_TYPES), "It answers a request."),
     "lvs.probe(\"127.0.0.1\", { http = { port = 1, path = \"/healthz\", host = \"www.example.org\", status = { 200, 399 } }, timeout = 0.2 })",
 );
-const C_HTTPS: Field = eg(
+pub(super) const C_HTTPS: Field = eg(
     field("https", Ty::Either(HTTPS_TYPES), "The same over TLS."),
     "lvs.probe(\"127.0.0.1\", { https = { port = 1, verify = false }, timeout = 0.2 })",
 );
-const C_DNS: Field = eg(
+pub(super) const C_DNS: Field = eg(
     field("dns", Ty::Either(DNS_TYPES), "It answers a question for a name."),
     "lvs.probe(\"127.0.0.1\", { dns = { port = 1, name = \"www.example.org\", type = \"A\" }, timeout = 0.2 })",
 );
-const C_SMTP: Field = eg(
+pub(super) const C_SMTP: Field = eg(
     field("smtp", Ty::Either(SMTP_TYPES), "It takes mail."),
     "lvs.probe(\"127.0.0.1\", { smtp = { port = 1 }, timeout = 0.2 })",
 );
-const C_PING: Field = eg(
+pub(super) const C_PING: Field = eg(
     field("ping", Ty::Boolean, "It answers an ICMP echo request."),
     "lvs.probe(\"127.0.0.1\", { ping = true, timeout = 0.2 })",
 );
-const C_UDP: Field = eg(
+pub(super) const C_UDP: Field = eg(
     field("udp", Ty::Table(&UDP), "It replies to a datagram."),
     "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"x\" }, timeout = 0.2 })",
 );
-const C_EXEC: Field = eg(
+pub(super) const C_EXEC: Field = eg(
     field(
         "exec",
         WORDS,
@@ -243,19 +234,19 @@ const C_EXEC: Field = eg(
     ),
     "lvs.probe(\"127.0.0.1\", { exec = { \"true\", \"{addr}\" }, timeout = 0.2 })",
 );
-const C_AGENT: Field = eg(
+pub(super) const C_AGENT: Field = eg(
     field("agent", Ty::Table(&AGENT), "It says so itself: HAProxy's agent-check line."),
     "lvs.probe(\"127.0.0.1\", { agent = { port = 1 }, timeout = 0.2 })",
 );
-const C_STEPS: Field = eg(
+pub(super) const C_STEPS: Field = eg(
     field("steps", Ty::List(A_STEP), "A conversation goes as written."),
     "lvs.probe(\"127.0.0.1\", { port = 1, steps = { { send = \"PING\\r\\n\" }, { expect = \"+PONG\" } }, timeout = 0.2 })",
 );
-const C_TLS: Field = eg(
+pub(super) const C_TLS: Field = eg(
     field("tls", Ty::Either(TLS_TYPES), "Steps are encrypted from the first byte on."),
     "lvs.probe(\"127.0.0.1\", { port = 1, tls = { verify = false }, steps = { { expect = \"OK\" } }, timeout = 0.2 })",
 );
-const TIMEOUT: Field = eg(
+pub(super) const TIMEOUT: Field = eg(
     or(
         field(
             "timeout",
@@ -266,23 +257,23 @@ const TIMEOUT: Field = eg(
     ),
     "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, timeout = \"200ms\" })",
 );
-const PORT: Field = eg(
+pub(super) const PORT: Field = eg(
     field("port", Ty::Integer { min: 1, max: 65535 }, "Port, for any kind of check."),
     "lvs.probe(\"127.0.0.1\", { http = { port = 1, path = \"/healthz\", host = \"www.example.org\", status = { 200, 399 } }, timeout = 0.2 })",
 );
-const FROM: Field = eg(
+pub(super) const FROM: Field = eg(
     field("from", Ty::Address, "Source address."),
     "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, from = \"127.0.0.1\", timeout = 0.2 })",
 );
-const DEV: Field = eg(
+pub(super) const DEV: Field = eg(
     field("dev", Ty::Str, "Device to leave by; needed for link-local addresses."),
     "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, dev = \"lo\", timeout = 0.2 })",
 );
-const MARK: Field = eg(
+pub(super) const MARK: Field = eg(
     field("mark", Ty::Mark, "Firewall mark of what the check sends."),
     "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, mark = 9, timeout = 0.2 })",
 );
-const CONCURRENCY: Field = eg(
+pub(super) const CONCURRENCY: Field = eg(
     or(
         field(
             "concurrency",
@@ -323,155 +314,30 @@ pub static PROBE: Schema = Schema {
 /// The names of the kinds of checks, in the order of [`PROBE`].
 pub const KINDS: &[&str] = &["tcp", "http", "https", "dns", "smtp", "ping", "udp", "exec", "agent", "steps"];
 
-const COUNT: Ty = Ty::Integer { min: 1, max: 1000 };
-const SOME_TIME: Ty = Ty::Seconds { min: 0, max: 31 * 86_400, whole: false };
-const PROBES: &Ty = &Ty::Table(&PROBE);
+const ANSWERED: &str = "local a = lvs.probe(\"127.0.0.1\", { http = { port = 1 }, timeout = 0.2 }) \
+     print(a.ok, a.verdict, a.ms, a.err, a.status, a.headers[\"x-load\"], a.body, a.cert_days, a.percent, a.word, a.weight, #a.records)";
 
-/// Servers that come and go too often have to wait.
-pub static FLAP: Schema = Schema {
-    name: "a flap rule",
-    fields: &[
-        eg(needed("changes", COUNT, "This many changes …"), FLAPPING),
-        eg(needed("within", SOME_TIME, "… within this time …"), FLAPPING),
-        eg(needed("hold", SOME_TIME, "… keep a server down until this long after the last one."), FLAPPING),
-    ],
-};
+const fn told(name: &'static str, ty: &'static str, doc: &'static str) -> Member {
+    Member::new(name, ty, doc, ANSWERED)
+}
 
-/// How a policy's servers are checked: one probe said here, or several in `probes`.
-pub static HEALTH: Schema = Schema {
-    name: "a health rule",
+/// What a check found; an ordinary table.
+pub static ANSWER_RECORD: Shape = Shape {
+    name: "a probe's answer",
     fields: &[
-        C_TCP,
-        C_HTTP,
-        C_HTTPS,
-        C_DNS,
-        C_SMTP,
-        C_PING,
-        C_UDP,
-        C_EXEC,
-        C_AGENT,
-        C_STEPS,
-        C_TLS,
-        DYNAMIC,
-        MATCH,
-        TIMEOUT,
-        PORT,
-        FROM,
-        DEV,
-        MARK,
-        CONCURRENCY,
-        eg(
-            field("probes", Ty::List(PROBES), "Several checks of each server, instead of one."),
-            "return lvs.policy { name = \"web\", health = { probes = { { tcp = { port = 80 } }, { ping = true } }, need = \"any\" } }",
-        ),
-        eg(
-            or(
-                field("need", Ty::Enum(&["all", "any"]), "How many of several probes must be good."),
-                "\"all\"",
-            ),
-            "return lvs.policy { name = \"web\", health = { probes = { { tcp = { port = 80 } }, { ping = true } }, need = \"any\" } }",
-        ),
-        eg(
-            or(field("rise", COUNT, "Good rounds in a row until a server is up."), "2"),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, rise = 2, fall = 3 } }",
-        ),
-        eg(
-            or(field("fall", COUNT, "Bad rounds in a row until it is down."), "3"),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, rise = 2, fall = 3 } }",
-        ),
-        eg(
-            or(
-                field(
-                    "initial",
-                    Ty::Enum(&["up", "down", "first"]),
-                    "Before the first answer; first: that one decides alone.",
-                ),
-                "\"up\"",
-            ),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, initial = \"first\" } }",
-        ),
-        eg(
-            or(
-                field(
-                    "down",
-                    Ty::Enum(&["inhibit", "remove"]),
-                    "A server that is down gets weight 0, or leaves the table.",
-                ),
-                "\"inhibit\"",
-            ),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, down = \"remove\" } }",
-        ),
-        eg(
-            or(
-                field(
-                    "min_up",
-                    Ty::Integer { min: 0, max: 65535 },
-                    "Keep the last weights rather than have fewer servers above 0; 0 with a sorry server.",
-                ),
-                "1",
-            ),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, min_up = 2 } }",
-        ),
-        eg(
-            or(
-                field(
-                    "panic",
-                    Ty::Integer { min: 0, max: 100 },
-                    "With fewer per cent of the servers up, keep the last weights.",
-                ),
-                "0",
-            ),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, panic = 30 } }",
-        ),
-        eg(
-            or(
-                field(
-                    "quorum",
-                    Ty::Integer { min: 1, max: 1 << 24 },
-                    "Weight that must be up for the service to be up.",
-                ),
-                "1",
-            ),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, quorum = 4, hysteresis = 1 } }",
-        ),
-        eg(
-            or(
-                field(
-                    "hysteresis",
-                    Ty::Integer { min: 0, max: 1 << 24 },
-                    "quorum + this to come up, quorum - this to stay up.",
-                ),
-                "0",
-            ),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, quorum = 4, hysteresis = 1 } }",
-        ),
-        eg(field("flap", Ty::Table(&FLAP), "Damping of servers that come and go."), FLAPPING),
-        eg(
-            field(
-                "max_change",
-                Ty::Integer { min: 1, max: 65535 },
-                "Most that weight() and agents change in one round.",
-            ),
-            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, max_change = 2 } }",
-        ),
+        told("ok", "boolean", "Whether the server is well."),
+        told("verdict", "string", "good, bad, or unknown: it could not be asked from here."),
+        told("ms", "number", "Milliseconds from the start of the check to its verdict."),
+        told("err", "string?", "Why it is not well."),
+        told("status", "integer?", "Of HTTP or SMTP, or the exit code of a program."),
+        told("headers", "table", "Of HTTP, names in lower case."),
+        told("body", "string", "Body, reply, output or line; its first 64 KiB."),
+        told("cert_days", "integer?", "Whole days until the certificate expires; negative when it has."),
+        told("percent", "integer?", "An agent's opinion, per cent of the configured weight."),
+        told("word", "string?", "An agent's word: ready, drain, maint, up, down, fail, stopped."),
+        told("weight", "integer?", "A weight that a program gave by its exit code (dynamic)."),
+        told("records", "string[]", "Of a DNS answer."),
     ],
-};
-
-pub static SLOW_START: Schema = Schema {
-    name: "a slow start",
-    fields: &[
-        eg(needed("over", SOME_TIME, "Time from coming up to the full weight."), CLIMBING),
-        eg(or(field("from", Ty::Integer { min: 1, max: 65535 }, "Weight at first."), "1"), CLIMBING),
-    ],
-};
-
-pub static DRAIN: Schema = Schema {
-    name: "a drain rule",
-    fields: &[
-        eg(field("timeout", SOME_TIME, "A drained server has this long to lose its connections."), DRAINING),
-        eg(
-            or(field("remove", Ty::Boolean, "Then it leaves the table, until undrain or ready."), "false"),
-            DRAINING,
-        ),
-    ],
+    remedy: "",
+    each: "",
 };

@@ -1,6 +1,7 @@
 //! The records of the API.
 
 use super::paths::{GUE_PORT_RECORD, ROUTE_RECORD, RULE_RECORD, TUNNEL_DEVICE_RECORD};
+use super::probes::ANSWER_RECORD;
 use super::watching::{CONNECTION_RECORD, CONNECTIONS_RECORD, EVICTION_RECORD, SYSCTL_RECORD};
 use super::{Member, Shape};
 
@@ -325,6 +326,7 @@ pub static RECORDS: &[&Shape] = &[
     &CONNECTIONS_RECORD,
     &CONNECTION_RECORD,
     &EVICTION_RECORD,
+    &ANSWER_RECORD,
     &PLAN_RECORD,
     &STEP_RECORD,
     &POLICY_OBJECT,

@@ -1,8 +1,8 @@
 //! The tables of the API: services, servers, and what a policy declares.
 
+use super::health::{CLIMBING, DRAINING, HEALTHY};
 use super::hosts::{D_GUE_PORT, D_LOCAL_ROUTE, D_TUNNEL, SYSCTL_FLOOR};
 use super::machine::{MARK_SPEC, SYNC, TIMEOUTS, VIP};
-use super::probes::{CLIMBING, DRAINING, HEALTHY};
 use super::{DRAIN, Field, HEALTH, SLOW_START, Schema, Ty, eg, field, needed, or};
 use crate::model::{ConnectionState, MAX_PERSIST_SECONDS};
 

@@ -115,7 +115,7 @@ fn mistakes_are_named() {
         ("return #lvs.connections()", ":count()"),
         ("lvs.connections():len()", "has no field 'len'"),
         ("lvs.connections().count()", "write connections:count(…) with ':'"),
-        ("lvs.connections().x = 1", "a walk over connections is a snapshot"),
+        ("lvs.connections().x = 1", "connections is a snapshot"),
         ("lvs.get_service { fwmark = 3 }()", "is not a function"),
         (
             "lvs.evict({ fwmark = 4 }, '10.0.0.7')",

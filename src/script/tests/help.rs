@@ -166,6 +166,7 @@ fn records_are_as_they_are_described() {
         "LvsConnections" => "{ lvs.connections() }",
         "LvsConnection" => "{ lvs.templates():list()[1], lvs.connections():list()[1] }",
         "LvsEviction" => "{ lvs.evict({ fwmark = 3 }, '192.168.1.107') }",
+        "LvsProbeAnswer" => "{ lvs.probe('127.0.0.1', { http = { port = 1 }, timeout = 0.2 }) }",
         "LvsPlan" => "{ lvs.plan(function() web:del_server '192.168.1.107' end) }",
         "LvsPlanStep" => "lvs.plan(function() web:del_server '192.168.1.107' end).steps",
         "LvsPolicy" => "{ lvs.policy { name = 'web' } }",

@@ -131,8 +131,8 @@ fn loading_has_no_effects_and_ends() {
     );
     assert!(load("return lvs.policy { name = 'a b' }").is_err());
     assert_eq!(
-        load("return lvs.policy { health = {} }").err().map(|error| error.message).as_deref(),
-        Some("unknown field 'health' in a policy")
+        load("return lvs.policy { helth = {} }").err().map(|error| error.message).as_deref(),
+        Some("unknown field 'helth' in a policy")
     );
     let error =
         load("return lvs.policy { service = { { fwmark = 3 }, { fwmark = 3 } } }").expect_err("an error");

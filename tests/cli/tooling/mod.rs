@@ -195,7 +195,7 @@ fn policies_of_the_examples_conform_to_the_schema() {
              ipairs = ipairs, table = table }})()"
         );
         let mut policy = here.run(&["eval", "--json", &table]).ok().json()["values"][0].take();
-        for hook in ["on_start", "on_stop", "start", "stop", "status"] {
+        for hook in ["on_start", "on_stop", "start", "stop", "status", "weight", "on_change"] {
             policy.as_object_mut().expect("a table").remove(hook);
         }
         let wrong = validate::errors(&schema, &policy);

@@ -38,7 +38,7 @@ fn bash_completes_verbs_options_policies_and_names() {
         assert!(ok, "{words:?}: {said}");
         said.trim().to_string()
     };
-    assert_eq!(ask(&["lvsh", "sta"]), "start status");
+    assert_eq!(ask(&["lvsh", "sta"]), "start status stats");
     assert_eq!(ask(&["lvsh", "start", ""]), "mail web");
     assert_eq!(ask(&["lvsh", "-n", "plan", "w"]), "web");
     assert_eq!(ask(&["lvsh", "start", "--ad"]), "--adopt");
@@ -85,7 +85,7 @@ fn fish_completes_policies() {
         let said = ask(line);
         said.lines().map(|line| line.split('\t').next().unwrap_or_default().to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(words("lvsh sta"), ["start", "status"]);
+    assert_eq!(words("lvsh sta"), ["start", "stats", "status"]);
     let policies = words("lvsh start ");
     assert!(policies.contains(&"web".to_string()) && policies.contains(&"mail".to_string()), "{policies:?}");
     assert!(!policies.contains(&"lvs".to_string()), "{policies:?}");
