@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cancel::Cancel;
+use super::console::{Ask, Told};
 use super::host::{Host, LOAD_LIMIT, Shared, load_timeout};
 use super::sandbox::Stdlib;
 use super::shown::Shown;
@@ -47,6 +48,8 @@ pub enum Job {
     Run { path: PathBuf, args: Vec<String> },
     /// An expression, or statements. Globals may be made, and stay.
     Eval { code: String },
+    /// What a prompt asks.
+    Ask(Ask),
 }
 
 /// What a job brought.
@@ -60,6 +63,8 @@ pub struct Answer {
     pub status: Option<(String, String)>,
     /// What was logged at `warn` and above.
     pub warnings: Vec<String>,
+    /// After `Ask`.
+    pub told: Option<Told>,
 }
 
 /// A policy file that was loaded.

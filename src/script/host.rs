@@ -39,6 +39,8 @@ pub(super) struct Host {
     pub stopped: RefCell<Option<Error>>,
     /// Whether globals may be made: in `eval` and the REPL.
     pub loose: Cell<bool>,
+    /// Whether a line of a prompt runs: what a policy owns is remembered by the verbs of the command line only.
+    pub prompt: Cell<bool>,
 }
 
 impl Host {
@@ -57,6 +59,7 @@ impl Host {
             deadline: Cell::new(None),
             stopped: RefCell::default(),
             loose: Cell::new(false),
+            prompt: Cell::new(false),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod error;
 mod fields;
+mod grid;
 mod ipvsadm;
 mod json;
 mod lines;
@@ -23,6 +24,7 @@ mod value;
 pub use error::{error_text, warning_text};
 pub use fields::{Field, fields};
 pub use ipvsadm::{ipvsadm, ipvsadm_service};
+pub use grid::{Grid, Printed, printed_text};
 pub use json::{changes, document, error_value};
 pub use lines::Counts;
 pub use lua::{lua, lua_script};
