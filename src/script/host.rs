@@ -10,6 +10,7 @@ use super::engine::Limits;
 use super::source::Sources;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Session;
+use crate::view::Topic;
 
 /// The session while a job runs; taken out when the job is over, or when the VM is given up.
 pub(super) type Shared = Arc<Mutex<Option<Session>>>;
@@ -41,6 +42,8 @@ pub(super) struct Host {
     pub loose: Cell<bool>,
     /// Whether a line of a prompt runs: what a policy owns is remembered by the verbs of the command line only.
     pub prompt: Cell<bool>,
+    /// The page that a line of a prompt asked for.
+    pub help: RefCell<Option<Topic>>,
 }
 
 impl Host {
@@ -60,6 +63,7 @@ impl Host {
             stopped: RefCell::default(),
             loose: Cell::new(false),
             prompt: Cell::new(false),
+            help: RefCell::default(),
         }
     }
 

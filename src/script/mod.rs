@@ -16,6 +16,7 @@ mod console;
 mod convert;
 mod engine;
 mod fault;
+pub mod help;
 mod host;
 mod natives;
 mod raise;
@@ -32,7 +33,8 @@ mod tests;
 
 pub use cancel::Cancel;
 pub use console::{
-    Ask, Class, Cursor, Expected, Inside, Look, Seg, Slot, Syntax, Told, Word, check_syntax, classes, cursor, expected,
+    Ask, Class, Cursor, Expected, Inside, Look, Seg, Slot, Syntax, Told, Word, check_syntax, classes, cursor,
+    expected,
 };
 pub use engine::{Answer, Engine, Job, Limits, Loaded};
 pub use natives::{Level, set_log_level};

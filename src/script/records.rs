@@ -12,6 +12,7 @@ use super::convert::show;
 use super::fault::{Checked, Fault};
 use super::host::Host;
 use super::natives::read;
+use super::schema::{SERVER_RECORD, SERVICE_RECORD, Shape};
 use crate::error::{Error, Kind, did_you_mean};
 use crate::model::{ServerKey, ServiceKey};
 
@@ -27,37 +28,6 @@ pub(super) enum Id {
 }
 
 impl UserData for Id {}
-
-/// The fields a record may have; reading another one is a mistake.
-#[derive(Debug)]
-pub(super) struct Shape {
-    /// `a mark record`
-    pub name: &'static str,
-    pub fields: &'static [&'static str],
-    /// How it is changed instead of by assignment.
-    pub remedy: &'static str,
-}
-
-pub(super) const SERVICE_FIELDS: &[&str] = &[
-    "key",
-    "tcp",
-    "udp",
-    "sctp",
-    "fwmark",
-    "family",
-    "scheduler",
-    "flags",
-    "persistent",
-    "pe",
-    "ops",
-    "servers",
-    "stats",
-    "rates",
-];
-pub(super) const SERVER_FIELDS: &[&str] = &[
-    "addr", "port", "method", "weight", "upper", "lower", "tunnel", "active", "inactive", "persist", "stats",
-    "rates", "service",
-];
 
 /// What records are made with, kept in the VM.
 #[derive(Clone)]
@@ -128,15 +98,15 @@ impl Records {
 
     /// A record as an ordinary table with all its fields.
     pub fn flat(&self, lua: &Lua, host: &Host, id: &Id) -> Checked<Table> {
-        let names = match id {
+        let shape = match id {
             Id::Plain(_, data) | Id::List(data) => return Ok(data.clone()),
-            Id::Service(_) => SERVICE_FIELDS,
-            Id::Server(..) => SERVER_FIELDS,
+            Id::Service(_) => &SERVICE_RECORD,
+            Id::Server(..) => &SERVER_RECORD,
         };
         let out = lua.create_table().map_err(lua_fault)?;
-        for name in names {
+        for name in shape.names() {
             let value = read::field(lua, host, self, id, name)?;
-            out.raw_set(*name, value).map_err(lua_fault)?;
+            out.raw_set(name, value).map_err(lua_fault)?;
         }
         Ok(out)
     }
@@ -184,35 +154,36 @@ fn index(lua: &Lua, host: &Rc<Host>, records: &Records, args: MultiValue) -> Che
 }
 
 fn named(lua: &Lua, host: &Host, records: &Records, id: &Id, name: &str) -> Checked<Value> {
-    let (what, fields) = match id {
+    let shape = match id {
         Id::Plain(shape, data) => {
             let value: Value = data.raw_get(name).map_err(lua_fault)?;
-            if !value.is_nil() || shape.fields.contains(&name) {
+            if !value.is_nil() || shape.field(name).is_some() {
                 return Ok(value);
             }
-            (shape.name, shape.fields)
+            *shape
         }
         Id::Service(_) => {
             let method: Value = records.methods.raw_get(name).map_err(lua_fault)?;
             if !method.is_nil() {
                 return Ok(method);
             }
-            ("a service", SERVICE_FIELDS)
+            &SERVICE_RECORD
         }
-        Id::Server(..) => ("a server record", SERVER_FIELDS),
-        Id::List(_) => ("a list", &[][..]),
+        Id::Server(..) => &SERVER_RECORD,
+        Id::List(_) => return Err(broken("a list has no names")),
     };
-    if fields.contains(&name) {
+    if shape.field(name).is_some() {
         return read::field(lua, host, records, id, name);
     }
     let methods = match id {
         Id::Service(_) => super::natives::methods("service"),
         _ => Vec::new(),
     };
-    let near = did_you_mean(name, fields.iter().copied().chain(methods.iter().copied()));
+    let near = did_you_mean(name, shape.names().chain(methods.iter().copied()));
     let word = if near.is_some_and(|near| methods.contains(&near)) { "method" } else { "field" };
-    let error = Error::new(Kind::Script, "unknown_field", format!("{what} has no {word} '{name}'"));
-    let mut fault = Fault::new(error.note(format!("fields: {}", fields.join(", "))));
+    let error = Error::new(Kind::Script, "unknown_field", format!("{} has no {word} '{name}'", shape.name));
+    let fields = shape.names().collect::<Vec<_>>().join(", ");
+    let mut fault = Fault::new(error.note(format!("fields: {fields}")));
     if !methods.is_empty() {
         fault.error.notes.push(format!("methods: {}", methods.join(", ")));
     }

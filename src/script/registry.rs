@@ -15,7 +15,7 @@ pub struct Entry {
     pub name: &'static str,
     pub group: &'static str,
     pub params: &'static [Param],
-    /// Empty when it returns nothing.
+    /// In the words of the Lua language server: `LvsService[]`, `integer|string|nil`. Empty when it returns nothing.
     pub returns: &'static str,
     /// It changes the machine: refused while a policy loads, staged in a plan.
     pub effect: bool,

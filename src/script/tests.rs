@@ -11,6 +11,7 @@ use crate::plan::{Mode, NoJournal, Owned, Session};
 mod change;
 mod convert;
 mod errors;
+mod help;
 mod policy;
 mod records;
 mod sandbox;

@@ -46,7 +46,9 @@ mod tests {
     use super::*;
 
     fn grid(rows: usize) -> Printed {
-        let row = |n: usize| vec![format!("fwm:{n}"), "sh sh-fallback persistent engine".to_string(), n.to_string()];
+        let row = |n: usize| {
+            vec![format!("fwm:{n}"), "sh sh-fallback persistent engine".to_string(), n.to_string()]
+        };
         Printed::Grid(Grid {
             header: ["service", "scheduler", "servers"].map(str::to_string).into(),
             rows: (0..rows).map(row).collect(),

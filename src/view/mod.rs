@@ -5,6 +5,7 @@
 mod error;
 mod fields;
 mod grid;
+mod help;
 mod ipvsadm;
 mod json;
 mod lines;
@@ -23,8 +24,9 @@ mod value;
 
 pub use error::{error_text, warning_text};
 pub use fields::{Field, fields};
-pub use ipvsadm::{ipvsadm, ipvsadm_service};
 pub use grid::{Grid, Printed, printed_text};
+pub use help::{Row, Topic, help_text};
+pub use ipvsadm::{ipvsadm, ipvsadm_service};
 pub use json::{changes, document, error_value};
 pub use lines::Counts;
 pub use lua::{lua, lua_script};

@@ -107,8 +107,8 @@ fn open(text: &str) -> bool {
 
 fn is_name(word: &Token<'_>) -> bool {
     const KEYWORDS: [&str; 21] = [
-        "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil",
-        "not", "or", "repeat", "return", "then", "true", "until",
+        "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in",
+        "local", "nil", "not", "or", "repeat", "return", "then", "true", "until",
     ];
     word.kind == Kind::Name && !KEYWORDS.contains(&word.text) && word.text != "while"
 }
@@ -182,7 +182,12 @@ fn inside(words: &[Token<'_>], quoted: bool) -> Option<Inside> {
     // f "…
     if quoted && words.last().is_some_and(is_name) {
         let callee = suffixed(words);
-        return (!callee.is_empty()).then_some(Inside { callee, arg: 0, path: Vec::new(), slot: Slot::Value(None) });
+        return (!callee.is_empty()).then_some(Inside {
+            callee,
+            arg: 0,
+            path: Vec::new(),
+            slot: Slot::Value(None),
+        });
     }
     let mut path = Vec::new();
     let mut slot = Slot::Value(None);
@@ -320,7 +325,7 @@ fn entry_of(callee: &[Seg]) -> Option<&'static Entry> {
 /// The tables a type allows at this place.
 fn tables(ty: &'static Ty) -> Vec<&'static Schema> {
     match ty {
-        Ty::Table(schema) | Ty::Service(schema) => vec![schema],
+        Ty::Table(schema) | Ty::Service(schema) | Ty::State(schema) => vec![schema],
         Ty::OneOrList(of) => tables(of),
         Ty::Either(all) => all.iter().flat_map(tables).collect(),
         _ => Vec::new(),
@@ -401,7 +406,10 @@ mod tests {
         let of = |line: &str| expected(&inside(line)).and_then(|(_, expected)| expected);
         assert!(matches!(of("add_service { "), Some(Expected::Keys(_))));
         assert!(matches!(of("add_service { flags = { \""), Some(Expected::Value(Ty::Enum(_), "flags"))));
-        assert!(matches!(of("add_service { servers = { { weight = "), Some(Expected::Value(Ty::Integer { .. }, "weight"))));
+        assert!(matches!(
+            of("add_service { servers = { { weight = "),
+            Some(Expected::Value(Ty::Integer { .. }, "weight"))
+        ));
         assert!(matches!(of("add_service { persistent = { "), Some(Expected::Keys(_))));
         assert!(matches!(of("web:set_weights { [\""), Some(Expected::Names(_))));
         assert!(matches!(of("web:del_server("), Some(Expected::Value(Ty::Endpoint, "addr"))));

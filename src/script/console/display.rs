@@ -7,7 +7,8 @@ use crate::backend::{Services, Want};
 use crate::model::{ServerKey, ServiceKey};
 use crate::script::host::Host;
 use crate::script::natives::{declared_of, read};
-use crate::script::records::{Id, Records, Shape};
+use crate::script::records::{Id, Records};
+use crate::script::schema::Shape;
 use crate::script::shown::{entries, is_name, number, quote};
 use crate::view::{Grid, Printed};
 
@@ -53,7 +54,9 @@ impl Show<'_> {
             .collect();
         let (ids, more) = (ids?, len.saturating_sub(ROWS));
         let services = ids.iter().map(|id| if let Id::Service(key) = id { Some(*key) } else { None });
-        if let Some(keys) = services.collect::<Option<Vec<_>>>().filter(|_| len > 0 || self.records.id(table).is_some()) {
+        if let Some(keys) =
+            services.collect::<Option<Vec<_>>>().filter(|_| len > 0 || self.records.id(table).is_some())
+        {
             return Some(self.services(&keys, more));
         }
         let servers = ids.iter().map(|id| if let Id::Server(a, b) = id { Some((*a, *b)) } else { None });
@@ -69,12 +72,15 @@ impl Show<'_> {
         let rows = self.host.with(|session| {
             let (state, live) = session.see_live(&want)?;
             let row = |key: &ServiceKey| {
-                let Some(entry) = state.services.get(key) else { return vec![key.to_string(), "gone".to_string()] };
+                let Some(entry) = state.services.get(key) else {
+                    return vec![key.to_string(), "gone".to_string()];
+                };
                 let service = &entry.service;
                 let mut how = vec![service.scheduler.name().to_string()];
                 how.extend(service.flags.words(&service.scheduler).iter().map(ToString::to_string));
                 how.extend(service.one_packet().then(|| "ops".to_string()));
-                let hold = service.persistence.as_ref().map_or_else(String::new, |hold| hold.timeout.to_string());
+                let hold =
+                    service.persistence.as_ref().map_or_else(String::new, |hold| hold.timeout.to_string());
                 let seen = |id: &ServerKey| live.servers.get(&(*key, *id)).copied().unwrap_or_default();
                 let active: u64 = entry.servers.keys().map(|id| u64::from(seen(id).active)).sum();
                 let inactive: u64 = entry.servers.keys().map(|id| u64::from(seen(id).inactive)).sum();
@@ -92,7 +98,14 @@ impl Show<'_> {
         });
         let header = ["service", "scheduler", "persistent", "servers", "active", "inact"].map(str::to_string);
         let rows = rows.unwrap_or_default();
-        Grid { header: header.into(), rows, right: vec![2, 3, 4, 5], wraps: 1, more, noun: "service".to_string() }
+        Grid {
+            header: header.into(),
+            rows,
+            right: vec![2, 3, 4, 5],
+            wraps: 1,
+            more,
+            noun: "service".to_string(),
+        }
     }
 
     fn servers(&self, keys: &[(ServiceKey, ServerKey)], more: usize) -> Grid {
@@ -121,7 +134,8 @@ impl Show<'_> {
             };
             Ok(keys.iter().map(row).collect::<Vec<_>>())
         });
-        let mut header = ["server", "method", "weight", "active", "inact", "templates"].map(str::to_string).to_vec();
+        let mut header =
+            ["server", "method", "weight", "active", "inact", "templates"].map(str::to_string).to_vec();
         if whose {
             header.insert(0, "service".to_string());
         }
@@ -144,12 +158,16 @@ impl Show<'_> {
         }
         let shape = shape?;
         let cell = |data: &Table, name: &str| self.cell(&data.raw_get(name).unwrap_or(Value::Nil));
-        let names: Vec<&str> = shape.fields.iter().copied().filter(|name| datas.iter().any(|data| !cell(data, name).is_empty())).collect();
+        let names: Vec<&str> =
+            shape.names().filter(|name| datas.iter().any(|data| !cell(data, name).is_empty())).collect();
         let numeric = |name: &str| {
-            datas.iter().all(|data| matches!(data.raw_get(name), Ok(Value::Integer(_) | Value::Number(_) | Value::Nil)))
+            datas.iter().all(|data| {
+                matches!(data.raw_get(name), Ok(Value::Integer(_) | Value::Number(_) | Value::Nil))
+            })
         };
         let right = names.iter().enumerate().filter(|(_, name)| numeric(name)).map(|(at, _)| at).collect();
-        let rows: Vec<Vec<String>> = datas.iter().map(|data| names.iter().map(|name| cell(data, name)).collect()).collect();
+        let rows: Vec<Vec<String>> =
+            datas.iter().map(|data| names.iter().map(|name| cell(data, name)).collect()).collect();
         let longest = |at: usize| rows.iter().map(|row: &Vec<String>| row[at].len()).max().unwrap_or(0);
         let wraps = (0..names.len()).max_by_key(|at| longest(*at)).unwrap_or(0);
         let noun = shape.name.trim_start_matches("a ").to_string();
@@ -170,7 +188,8 @@ impl Show<'_> {
             Value::String(text) => text.to_string_lossy(),
             Value::Table(table) => match self.records.id(table) {
                 Some(Id::List(items)) => {
-                    let items = (1..=items.raw_len().min(ITEMS)).map(|index| items.raw_get(index).unwrap_or(Value::Nil));
+                    let items = (1..=items.raw_len().min(ITEMS))
+                        .map(|index| items.raw_get(index).unwrap_or(Value::Nil));
                     items.map(|item| self.cell(&item)).collect::<Vec<_>>().join(" ")
                 }
                 _ => self.line(value, 0, &mut Vec::new()),
@@ -183,7 +202,10 @@ impl Show<'_> {
     fn text(&self, value: &Value, indent: usize, open: &mut Open) -> String {
         let line = self.line(value, open.len(), open);
         let Value::Table(table) = value else { return line };
-        if indent + line.chars().count() <= self.width.saturating_sub(1) || !line.starts_with('{') || open.len() >= DEPTH {
+        if indent + line.chars().count() <= self.width.saturating_sub(1)
+            || !line.starts_with('{')
+            || open.len() >= DEPTH
+        {
             return line;
         }
         let table = self.flat(table);
@@ -249,7 +271,9 @@ impl Show<'_> {
     fn table(&self, table: &Table, depth: usize, open: &mut Open) -> String {
         if declared_of(self.lua, table).is_some() {
             let name: String = table.raw_get("name").unwrap_or_default();
-            return format!("nil --[[ policy {name} ]]").trim_start_matches(if depth == 0 { "nil " } else { "" }).to_string();
+            return format!("nil --[[ policy {name} ]]")
+                .trim_start_matches(if depth == 0 { "nil " } else { "" })
+                .to_string();
         }
         match self.records.id(table) {
             Some(Id::Service(key)) => return format!("get_service {}", read::spec(&key)),
@@ -265,7 +289,8 @@ impl Show<'_> {
         }
         open.push(at);
         let (items, named) = entries(&table);
-        let mut parts: Vec<String> = items.iter().take(ITEMS).map(|item| self.line(item, depth + 1, open)).collect();
+        let mut parts: Vec<String> =
+            items.iter().take(ITEMS).map(|item| self.line(item, depth + 1, open)).collect();
         for (key, value) in named.iter().take(ITEMS) {
             parts.push(format!("{} = {}", self.key(key, open), self.line(value, depth + 1, open)));
         }

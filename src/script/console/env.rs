@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::rc::Rc;
 
 use mlua::{IntoLuaMulti, Lua, MultiValue, Table, Value};
@@ -11,11 +10,10 @@ use super::look::topic_of;
 use crate::error::{Error, Kind, did_you_mean};
 use crate::script::bind::native;
 use crate::script::fault::{Checked, Fault};
+use crate::script::help;
 use crate::script::host::Host;
 use crate::script::records::lua_fault;
 use crate::script::registry::registry;
-use crate::script::{help, sandbox};
-use crate::view::{Style, help_text};
 
 type Declared = Rc<RefCell<BTreeSet<String>>>;
 
@@ -27,8 +25,8 @@ pub(super) fn make(lua: &Lua, host: &Rc<Host>, declared: &Declared) -> mlua::Res
     meta.raw_set("__index", read)?;
     meta.raw_set("__metatable", false)?;
     env.set_metatable(Some(meta))?;
-    let known = env.clone();
-    env.raw_set("help", native(lua, host, "help", move |lua, args| tell(lua, &known, &args))?)?;
+    let (known, host2) = (env.clone(), Rc::clone(host));
+    env.raw_set("help", native(lua, host, "help", move |lua, args| tell(lua, &host2, &known, &args))?)?;
     Ok(env)
 }
 
@@ -55,7 +53,9 @@ fn read(lua: &Lua, env: &Table, declared: &Declared, args: &MultiValue) -> Check
             _ => None,
         }));
     }
-    known.extend(registry().iter().filter(|entry| entry.owner() == "lvs").map(|entry| entry.last().to_string()));
+    known.extend(
+        registry().iter().filter(|entry| entry.owner() == "lvs").map(|entry| entry.last().to_string()),
+    );
     let mut fault = Fault::new(Error::new(Kind::Script, "unknown_name", format!("unknown name '{name}'")));
     match did_you_mean(&name, known.iter().map(String::as_str)) {
         Some(near) => fault.label = format!("did you mean '{near}'?"),
@@ -74,26 +74,23 @@ pub(super) fn value_of(lua: &Lua, name: &str) -> mlua::Result<Value> {
 }
 
 /// `help(x)` of a value or of a name; `help()` of all.
-fn tell(lua: &Lua, env: &Table, args: &MultiValue) -> Checked<MultiValue> {
-    let name = match args.front() {
-        None | Some(Value::Nil) if args.is_empty() => String::new(),
-        Some(Value::String(name)) => name.to_string_lossy(),
-        Some(value) => topic_of(lua, env, value).unwrap_or_default(),
-        None => String::new(),
-    };
-    let text = match help::topic(&name) {
-        Some(topic) if !name.is_empty() || args.is_empty() => help_text(&topic, 80, Style::plain()),
-        _ => {
-            let what = args.front().map_or("nothing", |value| value.type_name());
-            let what = if name.is_empty() { format!("a {what} of yours") } else { format!("'{name}'") };
-            return Err(Fault::new(
-                Error::new(Kind::Script, "unknown_name", format!("there is no help for {what}"))
-                    .hint("help lists what there is"),
-            ));
+fn tell(lua: &Lua, host: &Host, env: &Table, args: &MultiValue) -> Checked<MultiValue> {
+    let (what, name) = match args.front() {
+        None => (String::new(), "lvs".to_string()),
+        Some(Value::String(name)) => (format!("'{}'", name.to_string_lossy()), name.to_string_lossy()),
+        Some(value) => {
+            let what = format!("a {} of your own", value.type_name());
+            (what, topic_of(lua, env, value).unwrap_or_default())
         }
     };
-    sandbox::write_out(&text);
-    // A closed pipe is the reader's business.
-    let _ = std::io::stdout().flush();
+    let topic = if name == "lvs" { Some(help::contents()) } else { help::topic(&name) };
+    let Some(topic) = topic else {
+        let error = Error::new(Kind::Script, "unknown_name", format!("there is no help for {what}"));
+        let near = help::near(&name)
+            .map_or_else(|| "help lists what there is".to_string(), |near| format!("did you mean '{near}'?"));
+        return Err(Fault::new(error.hint(near)));
+    };
+    // For the prompt to print, which knows the terminal.
+    host.help.replace(Some(topic));
     ().into_lua_multi(lua).map_err(lua_fault)
 }

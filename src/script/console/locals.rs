@@ -16,7 +16,8 @@ pub struct Statement {
 
 pub(super) fn promote(code: &str) -> Statement {
     let words = tokens(code);
-    let text = |at: usize| words.get(at).filter(|word| word.kind != Kind::String).map_or("", |word| word.text);
+    let text =
+        |at: usize| words.get(at).filter(|word| word.kind != Kind::String).map_or("", |word| word.text);
     let mut out = Statement { text: code.to_string(), names: Vec::new() };
     // From the end, so that places before stay right.
     let mut edits: Vec<(usize, usize, &str)> = Vec::new();
@@ -97,7 +98,10 @@ mod tests {
         assert_eq!(text("local f <close> = g()"), "local f <close> = g()");
         assert_eq!(text("local function f() local y = 1 end"), "      function f() local y = 1 end");
         assert_eq!(text("do local x = 1 end local z"), "do local x = 1 end       z = nil");
-        assert_eq!(text("t = { f = function() local a end } local b = t"), "t = { f = function() local a end }       b = t");
+        assert_eq!(
+            text("t = { f = function() local a end } local b = t"),
+            "t = { f = function() local a end }       b = t"
+        );
         assert_eq!(text("for i = 1, 2 do local q = i end"), "for i = 1, 2 do local q = i end");
         assert_eq!(text("local s = 'local x'"), "      s = 'local x'");
         assert_eq!(text("local"), "local");

@@ -7,10 +7,12 @@ use mlua::{Lua, Table, Value};
 use super::cursor::Seg;
 use super::env::value_of;
 use crate::model::ServiceKey;
+use crate::script::help::records;
 use crate::script::host::Host;
 use crate::script::natives::{declared_of, read};
-use crate::script::records::{Id, Records, SERVER_FIELDS, SERVICE_FIELDS};
+use crate::script::records::{Id, Records};
 use crate::script::registry::{Entry, registry};
+use crate::script::schema::{SERVER_RECORD, SERVICE_RECORD, Shape};
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +47,7 @@ impl Word {
 
 enum Thing {
     Value(Value),
-    /// Of a call that is not made: what the registry says of its answer.
+    /// Of a call that is not made: the type of its answer, by the registry.
     Answer(&'static str),
 }
 
@@ -113,11 +115,7 @@ fn walk(lua: &Lua, host: &Rc<Host>, env: &Table, path: &[Seg], seen: &mut Look) 
                 Some(Thing::Value(list.raw_get(*index).ok()?))
             }
             (Thing::Value(value), Seg::Call) => Some(Thing::Answer(entry_of(lua, value)?.returns)),
-            (Thing::Answer(what), Seg::Index(_)) => match *what {
-                "list of service records" => Some(Thing::Answer("service record")),
-                "list of server records" => Some(Thing::Answer("server record")),
-                _ => None,
-            },
+            (Thing::Answer(what), Seg::Index(_)) => what.strip_suffix("[]").map(Thing::Answer),
             (Thing::Answer(what), Seg::Field(name)) => answered(what, name),
             _ => None,
         };
@@ -132,18 +130,25 @@ fn walk(lua: &Lua, host: &Rc<Host>, env: &Table, path: &[Seg], seen: &mut Look) 
     Some(thing)
 }
 
-fn is_service(what: &str) -> bool {
-    what.starts_with("service record") || what.starts_with("the service record")
+/// The class of one thing, which may be missing: `LvsService` of `LvsService?`.
+fn class(what: &'static str) -> &'static str {
+    what.trim_end_matches('?')
 }
 
-/// A field of what a call would answer: its servers, or the answer of a method.
-fn answered(what: &str, name: &str) -> Option<Thing> {
-    if is_service(what) && name == "servers" {
-        return Some(Thing::Answer("list of server records"));
-    }
-    let owner = if is_service(what) { "service" } else { what };
-    let entry = registry().iter().find(|entry| entry.owner() == owner && entry.last() == name)?;
-    Some(Thing::Answer(entry.returns))
+fn shape_of(what: &'static str) -> Option<&'static Shape> {
+    records().iter().copied().find(|shape| shape.class() == class(what))
+}
+
+/// The methods of a class: those of `service:` for `LvsService`.
+fn methods_of(what: &'static str) -> impl Iterator<Item = &'static Entry> {
+    let owner = class(what).strip_prefix("Lvs").unwrap_or_default().to_lowercase();
+    registry().iter().filter(move |entry| entry.name.contains(':') && entry.owner() == owner)
+}
+
+/// What a field of a call's answer is, or what a method of it answers.
+fn answered(what: &'static str, name: &str) -> Option<Thing> {
+    let field = shape_of(what).and_then(|shape| shape.field(name)).map(|field| field.ty);
+    field.or_else(|| Some(methods_of(what).find(|entry| entry.last() == name)?.returns)).map(Thing::Answer)
 }
 
 fn service(lua: &Lua, value: &Value) -> Option<ServiceKey> {
@@ -179,32 +184,41 @@ fn is_api(lua: &Lua, table: &Table) -> bool {
 }
 
 fn words_of(lua: &Lua, thing: &Thing, seen: &mut Look) {
-    let fields = |names: &[&str]| names.iter().map(|name| Word::field(name)).collect::<Vec<_>>();
     seen.words = match thing {
-        Thing::Answer(what) if is_service(what) => [fields(SERVICE_FIELDS), members_of("service")].concat(),
-        Thing::Answer(what) if what.starts_with("server record") => fields(SERVER_FIELDS),
-        Thing::Answer(what) => members_of(what),
+        Thing::Answer(what) => shape_of(what)
+            .map(fields)
+            .unwrap_or_default()
+            .into_iter()
+            .chain(methods_of(what).map(Word::of))
+            .collect(),
         Thing::Value(Value::String(_)) => {
-            let mut words = lua.globals().raw_get::<Table>("string").map(|table| raw(&table)).unwrap_or_default();
+            let mut words =
+                lua.globals().raw_get::<Table>("string").map(|table| raw(&table)).unwrap_or_default();
             words.iter_mut().for_each(|word| word.method = true);
             words
         }
-        Thing::Value(Value::Table(table)) => table_words(lua, table, &fields),
+        Thing::Value(Value::Table(table)) => table_words(lua, table),
         Thing::Value(_) => Vec::new(),
     };
 }
 
-fn table_words(lua: &Lua, table: &Table, fields: &dyn Fn(&[&str]) -> Vec<Word>) -> Vec<Word> {
+fn fields(shape: &Shape) -> Vec<Word> {
+    shape.names().map(Word::field).collect()
+}
+
+fn table_words(lua: &Lua, table: &Table) -> Vec<Word> {
     if is_api(lua, table) {
         return members("lvs");
     }
     if declared_of(lua, table).is_some() {
-        return [fields(&["name"]), members_of("policy")].concat();
+        return [vec![Word::field("name")], methods_of("LvsPolicy").map(Word::of).collect()].concat();
     }
     match Records::of(lua).ok().and_then(|records| records.id(table)) {
-        Some(Id::Service(_)) => [fields(SERVICE_FIELDS), members_of("service")].concat(),
-        Some(Id::Server(..)) => fields(SERVER_FIELDS),
-        Some(Id::Plain(shape, _)) => fields(shape.fields),
+        Some(Id::Service(_)) => {
+            [fields(&SERVICE_RECORD), methods_of("LvsService").map(Word::of).collect()].concat()
+        }
+        Some(Id::Server(..)) => fields(&SERVER_RECORD),
+        Some(Id::Plain(shape, _)) => fields(shape),
         Some(Id::List(_)) => Vec::new(),
         None => match api_table(lua, table) {
             Some(owner) => members(&owner),
@@ -220,11 +234,6 @@ fn api_table(lua: &Lua, table: &Table) -> Option<String> {
         Ok(Value::Table(found)) if found == *table => Some(format!("lvs.{name}")),
         _ => None,
     })
-}
-
-/// The methods of a kind of object.
-fn members_of(owner: &str) -> Vec<Word> {
-    registry().iter().filter(|entry| entry.name.contains(':') && entry.owner() == owner).map(Word::of).collect()
 }
 
 /// Which function of the API a value is.

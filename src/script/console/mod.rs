@@ -29,7 +29,7 @@ use super::records::Records;
 use super::shown::{Shown, shown};
 use super::vm::Vm;
 use crate::error::Result;
-use crate::view::Printed;
+use crate::view::{Printed, Topic};
 
 /// What a prompt wants of its VM.
 #[derive(Clone, Debug)]
@@ -47,8 +47,8 @@ pub enum Ask {
 /// What it got.
 #[derive(Clone, Debug)]
 pub enum Told {
-    /// The values of a line, as they are printed.
-    Values(Vec<Printed>),
+    /// The page of help that a line asked for, and its values, as they are printed.
+    Values(Option<Topic>, Vec<Printed>),
     Seen(Look),
     Last(Shown),
 }
@@ -95,16 +95,20 @@ pub(super) fn answer(vm: &mut Vm, ask: Ask) -> Result<Answer> {
 
 fn line(vm: &mut Vm, code: &str, name: &str, width: u16) -> Result<Told> {
     vm.host.owner.replace("repl".to_string());
+    vm.host.help.take();
     let function = compile(vm, code, name)?;
     let got = vm.protected(&function, MultiValue::new())?;
-    let Some(console) = &vm.console else { return Ok(Told::Values(Vec::new())) };
+    let help = vm.host.help.take();
+    let none = Told::Values(help.clone(), Vec::new());
+    let Some(console) = &vm.console else { return Ok(none) };
     if let Some(value) = got.front().filter(|value| !value.is_nil()) {
         remember(&console.env, value).map_err(|error| vm.outside(&error))?;
     }
-    let silent = matches!(got.len(), 0) || matches!(got.iter().as_slice(), [Value::Nil]);
-    let Ok(records) = Records::of(&vm.lua) else { return Ok(Told::Values(Vec::new())) };
+    let silent = got.is_empty() || (got.len() == 1 && got[0].is_nil());
+    let Ok(records) = Records::of(&vm.lua) else { return Ok(none) };
     let values = got.iter().filter(|_| !silent);
-    Ok(Told::Values(values.map(|value| display(&vm.lua, &vm.host, &records, value, width)).collect()))
+    let values = values.map(|value| display(&vm.lua, &vm.host, &records, value, width));
+    Ok(Told::Values(help, values.collect()))
 }
 
 /// The line as a function whose globals are those of the prompt.

@@ -17,8 +17,8 @@ pub enum Class {
 }
 
 const KEYWORDS: [&str; 19] = [
-    "and", "break", "do", "else", "elseif", "end", "for", "function", "goto", "if", "in", "local", "not", "or",
-    "repeat", "return", "then", "until", "while",
+    "and", "break", "do", "else", "elseif", "end", "for", "function", "goto", "if", "in", "local", "not",
+    "or", "repeat", "return", "then", "until", "while",
 ];
 
 /// The parts of a line that have a colour, in order, as byte ranges.
@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn words_have_their_class() {
         let code = "local x = f(\"a\", 1) -- why";
-        let seen: Vec<(&str, Class)> = classes(code).into_iter().map(|(at, class)| (&code[at], class)).collect();
+        let seen: Vec<(&str, Class)> =
+            classes(code).into_iter().map(|(at, class)| (&code[at], class)).collect();
         assert_eq!(
             seen,
             [

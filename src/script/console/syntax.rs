@@ -85,12 +85,18 @@ fn incomplete(error: &mlua::Error) -> bool {
 
 /// Of two errors the one that is about what was meant: a parser that stumbles over the very first word as a
 /// statement was given an expression.
-pub(super) fn nearer<'a>(code: &str, expression: &'a mlua::Error, statement: &'a mlua::Error) -> &'a mlua::Error {
+pub(super) fn nearer<'a>(
+    code: &str,
+    expression: &'a mlua::Error,
+    statement: &'a mlua::Error,
+) -> &'a mlua::Error {
     let code = without_equals(code);
     let words = tokens(&code);
     let first = words.first().map_or("", |word| word.text);
     let stumbled = message(statement).ends_with(&format!("near '{first}'"))
-        || (words.len() > 1 && words[0].kind == crate::script::source::Kind::Name && message(statement).contains("syntax error near"));
+        || (words.len() > 1
+            && words[0].kind == crate::script::source::Kind::Name
+            && message(statement).contains("syntax error near"));
     if stumbled { expression } else { statement }
 }
 
@@ -100,12 +106,23 @@ mod tests {
 
     #[test]
     fn whole_incomplete_and_wrong() {
-        for whole in ["1 + 1", "x = 1", "= 2", "local a", "f()", "", "  ", "-- only a comment", "return 1, 2"] {
+        for whole in ["1 + 1", "x = 1", "= 2", "local a", "f()", "", "  ", "-- only a comment", "return 1, 2"]
+        {
             assert_eq!(check_syntax(whole), Syntax::Whole, "{whole}");
         }
         let parts = [
-            "for i = 1, 3 do", "{ 1,", "f(", "function f()", "x =", "if a then", "1 +", "s = [[ text", "repeat",
-            "f { a = 1,", "local x =", "--[[ a",
+            "for i = 1, 3 do",
+            "{ 1,",
+            "f(",
+            "function f()",
+            "x =",
+            "if a then",
+            "1 +",
+            "s = [[ text",
+            "repeat",
+            "f { a = 1,",
+            "local x =",
+            "--[[ a",
         ];
         for part in parts {
             assert_eq!(check_syntax(part), Syntax::Incomplete, "{part}");

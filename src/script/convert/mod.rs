@@ -121,7 +121,7 @@ impl Row {
 /// Checks one value. `what` names it in messages: the field or the parameter.
 pub(super) fn check(value: Value, ty: &'static Ty, what: &str, known: Known<'_>) -> Checked<Val> {
     match ty {
-        Ty::Any => Ok(Val::Any(value)),
+        Ty::Any | Ty::State(_) => Ok(Val::Any(value)),
         Ty::Boolean => match value {
             Value::Boolean(value) => Ok(Val::Bool(value)),
             other => Err(wrong(what, &other, "true or false")),
@@ -174,7 +174,9 @@ fn takes(ty: &Ty, value: &Value) -> bool {
         }
         Ty::Str | Ty::Enum(_) | Ty::Address | Ty::Endpoint | Ty::Net => matches!(value, Value::String(_)),
         Ty::Function => matches!(value, Value::Function(_)),
-        Ty::List(_) | Ty::Map(_) | Ty::Table(_) | Ty::Service(_) => matches!(value, Value::Table(_)),
+        Ty::List(_) | Ty::Map(_) | Ty::Table(_) | Ty::Service(_) | Ty::State(_) => {
+            matches!(value, Value::Table(_))
+        }
         Ty::OneOrList(of) => matches!(value, Value::Table(_)) || takes(of, value),
         Ty::Either(all) => all.iter().any(|ty| takes(ty, value)),
     }

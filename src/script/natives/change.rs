@@ -13,21 +13,15 @@ use crate::script::convert::{Val, row};
 use crate::script::fault::{Checked, Fault};
 use crate::script::host::Host;
 use crate::script::raise::Raised;
-use crate::script::records::{Records, Shape, lua_fault};
+use crate::script::records::{Records, lua_fault};
 use crate::script::registry::{Entry, Param, Run};
-use crate::script::schema::{APPLY, DESIRED, Ty};
+use crate::script::schema::{APPLY, DESIRED, PLAN_RECORD, STEP_RECORD, Ty};
 use crate::view::{ipvsadm, step_text};
 
 const GROUP: &str = "state of things";
-const WANTED: Param =
-    Param::new("desired", &Ty::Any, "A table with vip, mark, service, sysctls, timeouts, sync; or a policy.");
-
-static PLAN_SHAPE: Shape = Shape { name: "a plan", fields: &["steps", "count"], remedy: "" };
-static STEP_SHAPE: Shape = Shape {
-    name: "a step of a plan",
-    fields: &["op", "kind", "subject", "text", "ipvsadm", "source", "line"],
-    remedy: "",
-};
+static STATE: Ty = Ty::State(&DESIRED);
+static STATE_OR_FUNCTION: Ty = Ty::Either(&[Ty::State(&DESIRED), Ty::Function]);
+const WANTED: Param = Param::new("desired", &STATE, "What shall exist, as a table or as a policy.");
 
 pub static ENTRIES: &[Entry] = &[
     Entry::new(
@@ -44,13 +38,13 @@ pub static ENTRIES: &[Entry] = &[
         GROUP,
         &[Param::new(
             "desired",
-            &Ty::Any,
+            &STATE_OR_FUNCTION,
             "As for lvs.apply, or a function whose changes are only collected.",
         )],
         Run::Lua,
         "What would be changed. Nothing is sent.",
     )
-    .returns("record: steps (each op, kind, subject, text, ipvsadm, source, line), count")
+    .returns("LvsPlan")
     .example("print(lvs.plan(function() lvs.del_service { fwmark = 3 } end).count)"),
     Entry::new(
         "lvs.transaction",
@@ -59,7 +53,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Lua,
         "All or nothing: an error in f takes back what f changed, and is raised again.",
     )
-    .returns("what f returns")
+    .returns("any")
     .example("lvs.transaction(function() lvs.del_service { fwmark = 3, missing_ok = true } end)"),
 ];
 
@@ -124,12 +118,12 @@ pub fn plan_record(lua: &Lua, records: &Records, plan: &Plan) -> Checked<Value> 
             read::set(&data, "source", origin.file.as_str())?;
             read::set(&data, "line", origin.line)?;
         }
-        steps.push(records.plain(lua, &STEP_SHAPE, data)?);
+        steps.push(records.plain(lua, &STEP_RECORD, data)?);
     }
     let data = read::table(lua)?;
     read::set(&data, "count", steps.len())?;
     read::set(&data, "steps", records.list(lua, steps)?)?;
-    records.plain(lua, &PLAN_SHAPE, data)
+    records.plain(lua, &PLAN_RECORD, data)
 }
 
 /// A place to go back to, as a Lua value.

@@ -9,24 +9,12 @@ use crate::plan::{Step, refusal};
 use crate::script::build;
 use crate::script::convert::Val;
 use crate::script::fault::{Checked, Fault};
-use crate::script::records::Shape;
 use crate::script::registry::{Entry, Param, Run};
-use crate::script::schema::{SYNC, SYNC_GONE, SYSCTL_VALUE, TIMEOUTS, Ty};
+use crate::script::schema::{
+    INFO_RECORD, SYNC, SYNC_GONE, SYNC_RECORD, SYSCTL_VALUE, TIMEOUTS, TIMEOUTS_RECORD, Ty,
+};
 
 const GROUP: &str = "kernel";
-
-static TIMEOUTS_SHAPE: Shape =
-    Shape { name: "a record of timeouts", fields: &["tcp", "tcp_fin", "udp"], remedy: "lvs.set_timeouts" };
-static SYNC_SHAPE: Shape = Shape {
-    name: "a sync daemon's record",
-    fields: &["role", "dev", "id", "group", "port", "ttl", "maxlen"],
-    remedy: "lvs.stop_sync and lvs.start_sync",
-};
-static INFO_SHAPE: Shape = Shape {
-    name: "a record",
-    fields: &["version", "release", "schedulers", "conn_tab_size", "lvsh"],
-    remedy: "",
-};
 
 pub static ENTRIES: &[Entry] = &[
     Entry::new(
@@ -37,14 +25,14 @@ pub static ENTRIES: &[Entry] = &[
             Param::new("value", &SYSCTL_VALUE, "The new value; left out, it is only read.").optional(),
         ],
         Run::Asks(sysctl),
-        "Reads a kernel setting, or sets it. nil when this kernel does not have it.",
+        "Reads a kernel setting, or sets it. nil when this kernel does not have it, a string where it is not one number.",
     )
-    .returns("integer, or string where it is not one number")
+    .returns("integer|string|nil")
     .changes(&["ENOENT", "EINVAL"])
     .like("sysctl net.ipv4.vs.conntrack")
     .example("if lvs.sysctl \"expire_quiescent_template\" == 0 then print \"templates stay\" end"),
     Entry::new("lvs.timeouts", GROUP, &[], Run::Native(timeouts), "Timeouts of connection entries, seconds.")
-        .returns("record: tcp, tcp_fin, udp")
+        .returns("LvsTimeouts")
         .like("ipvsadm -Ln --timeout")
         .example("print(lvs.timeouts().tcp)"),
     Entry::new(
@@ -58,7 +46,7 @@ pub static ENTRIES: &[Entry] = &[
     .like("ipvsadm --set 900 120 300")
     .example("lvs.set_timeouts { tcp = \"15m\", udp = 300 }"),
     Entry::new("lvs.syncs", GROUP, &[], Run::Native(syncs), "The sync daemons that run.")
-        .returns("list of sync records")
+        .returns("LvsSyncDaemon[]")
         .like("ipvsadm -Ln --daemon")
         .example("for _, d in ipairs(lvs.syncs()) do print(d.role, d.dev) end"),
     Entry::new(
@@ -82,7 +70,7 @@ pub static ENTRIES: &[Entry] = &[
     .like("ipvsadm --stop-daemon master")
     .example("lvs.stop_sync { role = \"master\", missing_ok = true }"),
     Entry::new("lvs.info", GROUP, &[], Run::Native(info), "What this kernel's IPVS is and can do.")
-        .returns("record: version, release, schedulers, conn_tab_size, lvsh")
+        .returns("LvsInfo")
         .example("print(lvs.info().version)"),
 ];
 
@@ -122,7 +110,7 @@ fn timeouts(call: &mut Call<'_>) -> Checked<Value> {
     read::set(&data, "tcp", now.tcp)?;
     read::set(&data, "tcp_fin", now.tcp_fin)?;
     read::set(&data, "udp", now.udp)?;
-    call.records.plain(call.lua, &TIMEOUTS_SHAPE, data)
+    call.records.plain(call.lua, &TIMEOUTS_RECORD, data)
 }
 
 fn set_timeouts(call: &mut Call<'_>) -> Checked<Value> {
@@ -151,7 +139,7 @@ fn syncs(call: &mut Call<'_>) -> Checked<Value> {
         read::set(&data, "port", daemon.port)?;
         read::set(&data, "ttl", daemon.ttl)?;
         read::set(&data, "maxlen", daemon.maxlen)?;
-        out.push(call.records.plain(call.lua, &SYNC_SHAPE, data)?);
+        out.push(call.records.plain(call.lua, &SYNC_RECORD, data)?);
     }
     call.records.list(call.lua, out)
 }
@@ -191,5 +179,5 @@ fn info(call: &mut Call<'_>) -> Checked<Value> {
         let names = names.iter().map(|name| read::text(call.lua, name)).collect::<Checked<Vec<_>>>()?;
         read::set(&data, "schedulers", call.records.list(call.lua, names)?)?;
     }
-    call.records.plain(call.lua, &INFO_SHAPE, data)
+    call.records.plain(call.lua, &INFO_RECORD, data)
 }

@@ -10,17 +10,9 @@ use crate::model::{Hook, MarkEntry, MarkSelector, Vip};
 use crate::plan::{Step, refusal};
 use crate::script::build::{self, Marks};
 use crate::script::fault::Checked;
-use crate::script::records::{Records, Shape};
+use crate::script::records::Records;
 use crate::script::registry::{Entry, Param, Run};
-use crate::script::schema::{MARK_GONE, MARK_SPEC, Ty, VIP, VIP_GONE};
-
-static MARK_SHAPE: Shape = Shape {
-    name: "a mark record",
-    fields: &["mark", "owner", "family", "daddr", "saddr", "iif", "proto", "dports", "output"],
-    remedy: "lvs.set_mark",
-};
-static VIP_SHAPE: Shape =
-    Shape { name: "a vip record", fields: &["addr", "dev", "ours"], remedy: "lvs.add_vip and lvs.del_vip" };
+use crate::script::schema::{MARK_GONE, MARK_RECORD, MARK_SPEC, Ty, VIP, VIP_GONE, VIP_RECORD};
 
 pub static ENTRIES: &[Entry] = &[
     Entry::new(
@@ -30,7 +22,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Native(list),
         "All marks that lvsh set, one record per match.",
     )
-    .returns("list of mark records")
+    .returns("LvsMark[]")
     .like("nft list table inet lvsh")
     .example("for _, m in ipairs(lvs.marks()) do print(m.mark, m.daddr, m.dports) end"),
     Entry::new(
@@ -67,7 +59,7 @@ pub static ENTRIES: &[Entry] = &[
     .like("nft delete element inet lvsh …")
     .example("lvs.del_mark { mark = 3, missing_ok = true }"),
     Entry::new("lvs.vips", "addresses", &[], Run::Native(vips), "All addresses of this machine.")
-        .returns("list of vip records")
+        .returns("LvsVip[]")
         .like("ip addr")
         .example("for _, v in ipairs(lvs.vips()) do print(v.addr, v.dev, v.ours) end"),
     Entry::new(
@@ -121,7 +113,7 @@ fn record(lua: &Lua, records: &Records, selector: &MarkSelector, entry: &MarkEnt
         None => {}
     }
     read::set(&data, "output", selector.hook == Hook::Output)?;
-    records.plain(lua, &MARK_SHAPE, data)
+    records.plain(lua, &MARK_RECORD, data)
 }
 
 fn show_net(net: &ipnet::IpNet) -> String {
@@ -212,7 +204,7 @@ fn vips(call: &mut Call<'_>) -> Checked<Value> {
         read::set(&data, "addr", key.addr.to_string())?;
         read::set(&data, "dev", key.dev.name())?;
         read::set(&data, "ours", vip.is_ours())?;
-        out.push(call.records.plain(call.lua, &VIP_SHAPE, data)?);
+        out.push(call.records.plain(call.lua, &VIP_RECORD, data)?);
     }
     call.records.list(call.lua, out)
 }

@@ -29,7 +29,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Native(policy),
         "Declares a director; a policy file returns it.",
     )
-    .returns("policy")
+    .returns("LvsPolicy")
     .example("return lvs.policy { name = \"web\", service = { fwmark = 3, scheduler = \"sh\" } }"),
     Entry::new(
         "policy:start",
@@ -53,10 +53,10 @@ pub static ENTRIES: &[Entry] = &[
         Run::Lua,
         "Whether it is up: \"up\", \"down\", or \"changed\" when something differs.",
     )
-    .returns("table: name, state, differs, text")
+    .returns("LvsPolicyStatus")
     .example("print(policy:status().state)"),
     Entry::new("policy:plan", GROUP, &[], Run::Lua, "What apply would change.")
-        .returns("record: steps, count")
+        .returns("LvsPlan")
         .example("print(policy:plan().count)"),
     Entry::new("policy:default_start", GROUP, &[], Run::Lua, "The derived start, for a start of one's own.")
         .changes(&[])
@@ -71,7 +71,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Lua,
         "The derived status, for a status of one's own.",
     )
-    .returns("table: name, state, differs, text")
+    .returns("LvsPolicyStatus")
     .example("policy:default_status()"),
 ];
 

@@ -10,14 +10,8 @@ use crate::model::{
 };
 use crate::script::fault::{Checked, Fault};
 use crate::script::host::Host;
-use crate::script::records::{Id, Records, Shape, lua_fault};
-
-const STATS: &[&str] = &["conns", "in_packets", "out_packets", "in_bytes", "out_bytes"];
-static STATS_SHAPE: Shape = Shape { name: "a record of counters", fields: STATS, remedy: "" };
-static TUNNEL_SHAPE: Shape =
-    Shape { name: "a tunnel record", fields: &["type", "port", "checksum"], remedy: "service:set_server" };
-static PERSISTENT_SHAPE: Shape =
-    Shape { name: "a persistence record", fields: &["timeout", "netmask"], remedy: "lvs.set_service" };
+use crate::script::records::{Id, Records, lua_fault};
+use crate::script::schema::{COUNTERS_RECORD, PERSISTENCE_RECORD, TUNNEL_RECORD};
 
 /// One field of a service or server, as it is now.
 pub fn field(lua: &Lua, host: &Host, records: &Records, id: &Id, name: &str) -> Checked<Value> {
@@ -114,7 +108,7 @@ fn setting(lua: &Lua, records: &Records, service: &Service, name: &str) -> Check
                 let data = table(lua)?;
                 set(&data, "timeout", hold.timeout)?;
                 set(&data, "netmask", hold.netmask.to_string())?;
-                records.plain(lua, &PERSISTENT_SHAPE, data)
+                records.plain(lua, &PERSISTENCE_RECORD, data)
             }
         },
         "pe" => match &service.pe {
@@ -168,7 +162,7 @@ fn server(
                 _ => "remcsum",
             };
             set(&data, "checksum", checksum)?;
-            records.plain(lua, &TUNNEL_SHAPE, data)
+            records.plain(lua, &TUNNEL_RECORD, data)
         }
         _ => Ok(Value::Nil),
     }
@@ -177,21 +171,27 @@ fn server(
 fn counters(lua: &Lua, records: &Records, stats: &Stats, rates: bool) -> Checked<Value> {
     let numbers = if rates {
         [
-            stats.conns_per_s,
-            stats.in_packets_per_s,
-            stats.out_packets_per_s,
-            stats.in_bytes_per_s,
-            stats.out_bytes_per_s,
+            ("conns", stats.conns_per_s),
+            ("in_packets", stats.in_packets_per_s),
+            ("out_packets", stats.out_packets_per_s),
+            ("in_bytes", stats.in_bytes_per_s),
+            ("out_bytes", stats.out_bytes_per_s),
         ]
     } else {
-        [stats.conns, stats.in_packets, stats.out_packets, stats.in_bytes, stats.out_bytes]
+        [
+            ("conns", stats.conns),
+            ("in_packets", stats.in_packets),
+            ("out_packets", stats.out_packets),
+            ("in_bytes", stats.in_bytes),
+            ("out_bytes", stats.out_bytes),
+        ]
     };
     let data = table(lua)?;
-    for (name, number) in STATS.iter().zip(numbers) {
+    for (name, number) in numbers {
         // Lua's integers are signed; no counter gets there.
         set(&data, name, i64::try_from(number).unwrap_or(i64::MAX))?;
     }
-    records.plain(lua, &STATS_SHAPE, data)
+    records.plain(lua, &COUNTERS_RECORD, data)
 }
 
 pub fn text(lua: &Lua, text: &str) -> Checked<Value> {

@@ -29,7 +29,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Native(add),
         "Adds a real server to the service.",
     )
-    .returns("server record")
+    .returns("LvsServer")
     .changes(&["EEXIST", "EINVAL", "ERANGE", "ESRCH"])
     .like("ipvsadm -a -f 3 -r 192.168.1.107 -g -w 1")
     .example("web:add_server { addr = \"192.168.1.107\", method = \"dr\", weight = 1 }"),
@@ -44,7 +44,7 @@ pub static ENTRIES: &[Entry] = &[
     .like("ipvsadm -e -f 3 -r 192.168.1.107 -g -w 4")
     .example("web:set_server(\"192.168.1.107\", { weight = 4 })"),
     Entry::new("service:get_server", GROUP, &[ADDR], Run::Native(get), "One server of the service, or nil.")
-        .returns("server record or nil")
+        .returns("LvsServer?")
         .example("local s = web:get_server \"192.168.1.107\""),
     Entry::new(
         "service:del_server",

@@ -33,11 +33,11 @@ pub static ENTRIES: &[Entry] = &[
         Run::Native(services),
         "All virtual services, sorted.",
     )
-    .returns("list of service records")
+    .returns("LvsService[]")
     .like("ipvsadm -Ln")
     .example("for _, s in ipairs(lvs.services { scheduler = \"sh\" }) do print(s) end"),
     Entry::new("lvs.get_service", GROUP, &[KEY], Run::Native(get), "One virtual service, or nil.")
-        .returns("service record or nil")
+        .returns("LvsService?")
         .like("ipvsadm -Ln -f 3")
         .example("local web = lvs.get_service { fwmark = 3 }"),
     Entry::new(
@@ -47,7 +47,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Native(add),
         "Adds a virtual service, with its servers if they are given.",
     )
-    .returns("service record")
+    .returns("LvsService")
     .changes(&["EEXIST", "ENOENT", "EINVAL"])
     .like("ipvsadm -A -f 3 -s sh")
     .example("local web = lvs.add_service { fwmark = 3, scheduler = \"sh\", flags = { \"sh-fallback\" } }"),
@@ -78,7 +78,7 @@ pub static ENTRIES: &[Entry] = &[
         Run::Native(refresh),
         "Reads the service again, to see what others did and what the counters are now. In a plan it does nothing.",
     )
-    .returns("the service record")
+    .returns("LvsService")
     .example("local web = lvs.get_service { fwmark = 3 }  if web then web:refresh() end"),
 ];
 

@@ -77,7 +77,7 @@ pub static ENTRIES: &[Entry] = &[
         "lvs.status",
         GROUP,
         &[
-            Param::new("word", &Ty::Str, "One word: ok, degraded, …"),
+            Param::new("word", &Ty::Str, "One word: ok, degraded, or your own."),
             Param::new("text", &Ty::Str, "Why.").optional(),
         ],
         Run::Native(status),

@@ -1,8 +1,17 @@
-//! What tables and values the API takes: the one description from which conversion, help, completion, stubs and
-//! the manual are made.
+//! What tables and values the API takes, and what records it gives: the one description from which conversion,
+//! help, completion, stubs and the manual are made.
 
+mod codes;
+mod host;
+mod shape;
+mod shapes;
 mod specs;
+mod spelling;
 
+pub use codes::{CODES, meaning, meaning_in};
+pub use host::*;
+pub use shape::{Member, Shape};
+pub use shapes::*;
 pub use specs::*;
 
 /// A table with named keys. A key that is not here is an error.
@@ -22,6 +31,8 @@ pub struct Field {
     /// As Lua spells it; empty when there is none.
     pub default: &'static str,
     pub doc: &'static str,
+    /// Lua that uses it and can be run where its names exist.
+    pub example: &'static str,
 }
 
 /// What a value may be, with its range.
@@ -67,6 +78,8 @@ pub enum Ty {
     Either(&'static [Ty]),
     /// A table that names a service by this schema, or a service record.
     Service(&'static Schema),
+    /// A table by this schema that the function takes apart itself, or a policy.
+    State(&'static Schema),
 }
 
 impl Schema {
@@ -103,19 +116,25 @@ impl Ty {
             Ty::Table(schema) => schema.name.to_string(),
             Ty::Either(all) => all.iter().map(Ty::describe).collect::<Vec<_>>().join(" or "),
             Ty::Service(_) => "service".to_string(),
+            Ty::State(schema) => format!("{} or a policy", schema.name),
         }
     }
 }
 
 const fn field(name: &'static str, ty: Ty, doc: &'static str) -> Field {
-    Field { name, ty, required: false, default: "", doc }
+    Field { name, ty, required: false, default: "", doc, example: "" }
 }
 
 const fn needed(name: &'static str, ty: Ty, doc: &'static str) -> Field {
-    Field { name, ty, required: true, default: "", doc }
+    Field { name, ty, required: true, default: "", doc, example: "" }
 }
 
 const fn or(mut field: Field, default: &'static str) -> Field {
     field.default = default;
+    field
+}
+
+const fn eg(mut field: Field, example: &'static str) -> Field {
+    field.example = example;
     field
 }

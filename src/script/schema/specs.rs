@@ -1,66 +1,99 @@
-//! The tables of the API.
+//! The tables of the API: services, servers, and what a policy declares.
 
-use super::{Field, Schema, Ty, field, needed, or};
+use super::host::{MARK_SPEC, SYNC, TIMEOUTS, VIP};
+use super::{Field, Schema, Ty, eg, field, needed, or};
 use crate::model::MAX_PERSIST_SECONDS;
 
-const MARK_NUMBER: Ty = Ty::Mark;
-const PORT: Ty = Ty::Integer { min: 0, max: 65535 };
 const COUNT: Ty = Ty::Integer { min: 0, max: i32::MAX as i64 };
 const PERSIST: Ty = Ty::Seconds { min: 1, max: MAX_PERSIST_SECONDS, whole: true };
-const KEEP: Ty = Ty::Seconds { min: 0, max: i32::MAX as u32 / 1000, whole: true };
-const FAMILY: Ty = Ty::Enum(&["ipv4", "ipv6"]);
+pub(super) const FAMILY: Ty = Ty::Enum(&["ipv4", "ipv6"]);
 
 pub const WEIGHT: Ty = Ty::Integer { min: 0, max: 65535 };
 
-const MISSING_OK: Field =
-    or(field("missing_ok", Ty::Boolean, "Do nothing, instead of failing, when it does not exist."), "false");
-
-const TCP: Field =
-    field("tcp", Ty::Endpoint, "A TCP service: \"addr:port\". Port 0 is every port and needs persistence.");
-const UDP: Field = field("udp", Ty::Endpoint, "A UDP service: \"addr:port\".");
-const SCTP: Field = field("sctp", Ty::Endpoint, "An SCTP service: \"addr:port\".");
-const FWMARK: Field = field("fwmark", MARK_NUMBER, "A service of all packets with this firewall mark.");
-const SERVICE_FAMILY: Field = or(field("family", FAMILY, "Family of a firewall-mark service."), "\"ipv4\"");
-
-const SCHEDULER: Field = or(
-    field(
-        "scheduler",
-        Ty::Str,
-        "How servers are chosen: wlc, sh, mh, rr, wrr, lc, sed, nq, dh, lblc, lblcr, fo, ovf, twos.",
-    ),
-    "\"wlc\"",
+pub(super) const MISSING_OK: Field = eg(
+    or(field("missing_ok", Ty::Boolean, "Do nothing, instead of failing, when it does not exist."), "false"),
+    "lvs.del_service { fwmark = 4, missing_ok = true }",
 );
-const FLAGS: Field = field(
-    "flags",
-    Ty::OneOrList(&Ty::Enum(&[
-        "sh-fallback",
-        "sh-port",
-        "mh-fallback",
-        "mh-port",
-        "flag-1",
-        "flag-2",
-        "flag-3",
-    ])),
-    "Flags of the scheduler.",
+
+const TCP: Field = eg(
+    field("tcp", Ty::Endpoint, "A TCP service: \"addr:port\". Port 0 is every port and needs persistence."),
+    "lvs.add_service { tcp = \"192.168.1.99:80\", scheduler = \"wlc\" }",
+);
+const UDP: Field = eg(
+    field("udp", Ty::Endpoint, "A UDP service: \"addr:port\"."),
+    "lvs.add_service { udp = \"192.168.1.99:53\", scheduler = \"rr\", ops = true }",
+);
+const SCTP: Field = eg(
+    field("sctp", Ty::Endpoint, "An SCTP service: \"addr:port\"."),
+    "lvs.add_service { sctp = \"192.168.1.99:3868\", scheduler = \"wlc\" }",
+);
+const FWMARK: Field = eg(
+    field("fwmark", Ty::Mark, "A service of all packets with this firewall mark."),
+    "lvs.add_service { fwmark = 3, scheduler = \"sh\", flags = { \"sh-fallback\" } }",
+);
+const SERVICE_FAMILY: Field = eg(
+    or(field("family", FAMILY, "Family of a firewall-mark service."), "\"ipv4\""),
+    "lvs.add_service { fwmark = 3, family = \"ipv6\", scheduler = \"wlc\" }",
+);
+
+const SCHEDULER: Field = eg(
+    or(
+        field(
+            "scheduler",
+            Ty::Str,
+            "How servers are chosen: wlc, sh, mh, rr, wrr, lc, sed, nq, dh, lblc, lblcr, fo, ovf, twos.",
+        ),
+        "\"wlc\"",
+    ),
+    "lvs.set_service({ fwmark = 3 }, { scheduler = \"wlc\" })",
+);
+const FLAGS: Field = eg(
+    field(
+        "flags",
+        Ty::OneOrList(&Ty::Enum(&[
+            "sh-fallback",
+            "sh-port",
+            "mh-fallback",
+            "mh-port",
+            "flag-1",
+            "flag-2",
+            "flag-3",
+        ])),
+        "Flags of the scheduler.",
+    ),
+    "lvs.set_service({ fwmark = 3 }, { scheduler = \"sh\", flags = { \"sh-fallback\", \"sh-port\" } })",
 );
 const PERSISTENT_TYPES: &[Ty] = &[Ty::Boolean, PERSIST, Ty::Table(&PERSISTENCE)];
-const PERSISTENT: Field = field(
-    "persistent",
-    Ty::Either(PERSISTENT_TYPES),
-    "How long a client sticks to its server: seconds, true for 360, false for not at all.",
+const PERSISTENT: Field = eg(
+    field(
+        "persistent",
+        Ty::Either(PERSISTENT_TYPES),
+        "How long a client sticks to its server: seconds, true for 360, false for not at all.",
+    ),
+    "lvs.set_service({ fwmark = 3 }, { persistent = \"10m\" })",
 );
-const PE: Field = field("pe", Ty::Enum(&["sip"]), "Persistence engine.");
-const OPS: Field =
-    or(field("ops", Ty::Boolean, "One-packet scheduling: each UDP packet is scheduled anew."), "false");
+const PE: Field = eg(
+    field("pe", Ty::Enum(&["sip"]), "Persistence engine."),
+    "lvs.add_service { udp = \"192.168.1.99:5060\", scheduler = \"rr\", persistent = 60, pe = \"sip\" }",
+);
+const OPS: Field = eg(
+    or(field("ops", Ty::Boolean, "One-packet scheduling: each UDP packet is scheduled anew."), "false"),
+    "lvs.add_service { udp = \"192.168.1.99:53\", scheduler = \"rr\", ops = true }",
+);
+const WHOLE_MASK: &str =
+    "lvs.set_service({ fwmark = 3 }, { persistent = { timeout = \"10m\", netmask = 24 } })";
 
 pub static PERSISTENCE: Schema = Schema {
     name: "a persistence",
     fields: &[
-        or(field("timeout", PERSIST, "Seconds a client sticks to its server."), "360"),
-        field(
-            "netmask",
-            Ty::Either(&[Ty::Integer { min: 1, max: 128 }, Ty::Str]),
-            "Clients within one network stick together: an IPv4 mask, or a prefix length.",
+        eg(or(field("timeout", PERSIST, "Seconds a client sticks to its server."), "360"), WHOLE_MASK),
+        eg(
+            field(
+                "netmask",
+                Ty::Either(&[Ty::Integer { min: 1, max: 128 }, Ty::Str]),
+                "Clients within one network stick together: an IPv4 mask, or a prefix length.",
+            ),
+            WHOLE_MASK,
         ),
     ],
 };
@@ -71,7 +104,7 @@ pub static SERVICE_KEY: Schema =
 
 /// What names a service that is to be removed.
 pub static SERVICE_GONE: Schema =
-    Schema { name: "a service's key", fields: &[TCP, UDP, SCTP, FWMARK, SERVICE_FAMILY, MISSING_OK] };
+    Schema { name: "an existing service", fields: &[TCP, UDP, SCTP, FWMARK, SERVICE_FAMILY, MISSING_OK] };
 
 pub static SERVICE: Schema = Schema {
     name: "a service",
@@ -86,7 +119,10 @@ pub static SERVICE: Schema = Schema {
         PERSISTENT,
         PE,
         OPS,
-        field("servers", Ty::List(&Ty::Table(&SERVER)), "The real servers."),
+        eg(
+            field("servers", Ty::List(&Ty::Table(&SERVER)), "The real servers."),
+            "lvs.add_service { fwmark = 3, scheduler = \"wlc\", servers = { { addr = \"192.168.1.107\" } } }",
+        ),
     ],
 };
 
@@ -94,36 +130,64 @@ pub static SERVICE_CHANGE: Schema =
     Schema { name: "a service's change", fields: &[SCHEDULER, FLAGS, PERSISTENT, PE, OPS, MISSING_OK] };
 
 pub static SERVICE_FILTER: Schema = Schema {
-    name: "a filter of services",
+    name: "a service filter",
     fields: &[
-        field("scheduler", Ty::Str, "Only services with this scheduler."),
-        field("family", FAMILY, "Only services of this family."),
-        field("protocol", Ty::Enum(&["tcp", "udp", "sctp", "fwmark"]), "Only services of this sort."),
-        field("server", Ty::Address, "Only services with this server."),
+        eg(
+            field("scheduler", Ty::Str, "Only services with this scheduler."),
+            "print(#lvs.services { scheduler = \"sh\" })",
+        ),
+        eg(
+            field("family", FAMILY, "Only services of this family."),
+            "print(#lvs.services { family = \"ipv6\" })",
+        ),
+        eg(
+            field("protocol", Ty::Enum(&["tcp", "udp", "sctp", "fwmark"]), "Only services of this sort."),
+            "print(#lvs.services { protocol = \"fwmark\" })",
+        ),
+        eg(
+            field("server", Ty::Address, "Only services with this server."),
+            "print(#lvs.services { server = \"192.168.1.107\" })",
+        ),
     ],
 };
 
-const METHOD: Field = or(
-    field(
-        "method",
-        Ty::Enum(&["dr", "nat", "tun"]),
-        "How packets reach the server: direct routing, NAT, or a tunnel.",
+const METHOD: Field = eg(
+    or(
+        field(
+            "method",
+            Ty::Enum(&["dr", "nat", "tun"]),
+            "How packets reach the server: direct routing, NAT, or a tunnel.",
+        ),
+        "\"dr\"",
     ),
-    "\"dr\"",
+    "web:set_server(\"192.168.1.107\", { method = \"nat\" })",
 );
-const WEIGHT_FIELD: Field = or(field("weight", WEIGHT, "Share of new connections; 0 takes none."), "1");
-const UPPER: Field = or(field("upper", COUNT, "No new connections above this many; 0 is no limit."), "0");
-const LOWER: Field = or(field("lower", COUNT, "New connections again below this many."), "0");
-const TUNNEL: Field = field("tunnel", Ty::Table(&TUNNEL_SPEC), "Encapsulation; only with method \"tun\".");
+const WEIGHT_FIELD: Field = eg(
+    or(field("weight", WEIGHT, "Share of new connections; 0 takes none."), "1"),
+    "web:set_server(\"192.168.1.107\", { weight = 4 })",
+);
+const LIMITS: &str = "web:set_server(\"192.168.1.107\", { upper = 1000, lower = 800 })";
+const UPPER: Field =
+    eg(or(field("upper", COUNT, "No new connections above this many; 0 is no limit."), "0"), LIMITS);
+const LOWER: Field = eg(or(field("lower", COUNT, "New connections again below this many."), "0"), LIMITS);
+const IN_GUE: &str = "web:set_server(\"192.168.1.107\", { method = \"tun\", tunnel = { type = \"gue\", port = 6080, checksum = \"csum\" } })";
+const TUNNEL: Field =
+    eg(field("tunnel", Ty::Table(&TUNNEL_SPEC), "Encapsulation; only with method \"tun\"."), IN_GUE);
 
 pub static TUNNEL_SPEC: Schema = Schema {
     name: "a tunnel",
     fields: &[
-        or(field("type", Ty::Enum(&["ipip", "gue", "gre"]), "Encapsulation."), "\"ipip\""),
-        field("port", Ty::Integer { min: 1, max: 65535 }, "UDP port; only with gue, which needs it."),
-        or(
-            field("checksum", Ty::Enum(&["none", "csum", "remcsum"]), "Checksum of the outer header."),
-            "\"none\"",
+        eg(or(field("type", Ty::Enum(&["ipip", "gue", "gre"]), "Encapsulation."), "\"ipip\""), IN_GUE),
+        eg(
+            field("port", Ty::Integer { min: 1, max: 65535 }, "UDP port; only with gue, which needs it."),
+            IN_GUE,
+        ),
+        eg(
+            or(
+                field("checksum", Ty::Enum(&["none", "csum", "remcsum"]), "Checksum of the outer header."),
+                "\"none\"",
+            ),
+            IN_GUE,
         ),
     ],
 };
@@ -131,10 +195,13 @@ pub static TUNNEL_SPEC: Schema = Schema {
 pub static SERVER: Schema = Schema {
     name: "a server",
     fields: &[
-        needed(
-            "addr",
-            Ty::Endpoint,
-            "Its address; with a port only when it differs from the service's (needs nat).",
+        eg(
+            needed(
+                "addr",
+                Ty::Endpoint,
+                "Its address; with a port only when it differs from the service's (needs nat).",
+            ),
+            "web:add_server { addr = \"192.168.1.107\", method = \"dr\", weight = 1 }",
         ),
         METHOD,
         WEIGHT_FIELD,
@@ -149,76 +216,6 @@ pub static SERVER_CHANGE: Schema =
 
 pub static GONE: Schema = Schema { name: "options", fields: &[MISSING_OK] };
 
-const MARK_DADDR: Field = field("daddr", Ty::Net, "Destination address or network.");
-const MARK_SADDR: Field = field("saddr", Ty::Net, "Source address or network.");
-const MARK_IIF: Field = field("iif", Ty::Str, "Device the packet came in by.");
-const MARK_PROTO: Field =
-    field("proto", Ty::OneOrList(&Ty::Enum(&["tcp", "udp", "sctp"])), "Protocol, one or several.");
-const MARK_DPORTS: Field = field(
-    "dports",
-    Ty::OneOrList(&Ty::Ports),
-    "Destination ports: numbers, ranges \"8000-8100\", names; needs proto.",
-);
-const MARK_OUTPUT: Field = or(
-    field("output", Ty::Boolean, "Marks what the director itself sends, instead of what arrives."),
-    "false",
-);
-const MARK_FAMILY: Field = or(field("family", FAMILY, "Only needed when no address says it."), "\"ipv4\"");
-const MARK: Field = needed("mark", MARK_NUMBER, "The firewall mark.");
-
-pub static MARK_SPEC: Schema = Schema {
-    name: "a mark",
-    fields: &[MARK, MARK_DADDR, MARK_SADDR, MARK_IIF, MARK_PROTO, MARK_DPORTS, MARK_OUTPUT, MARK_FAMILY],
-};
-
-pub static MARK_GONE: Schema = Schema {
-    name: "a mark",
-    fields: &[
-        MARK,
-        MARK_DADDR,
-        MARK_SADDR,
-        MARK_IIF,
-        MARK_PROTO,
-        MARK_DPORTS,
-        MARK_OUTPUT,
-        MARK_FAMILY,
-        MISSING_OK,
-    ],
-};
-
-const VIP_ADDR: Field =
-    needed("addr", Ty::Net, "The address; without a prefix length it is a host's (/32, /128).");
-const VIP_DEV: Field = needed("dev", Ty::Str, "The device that carries it.");
-
-pub static VIP: Schema = Schema { name: "a vip", fields: &[VIP_ADDR, VIP_DEV] };
-pub static VIP_GONE: Schema = Schema { name: "a vip", fields: &[VIP_ADDR, VIP_DEV, MISSING_OK] };
-
-pub static TIMEOUTS: Schema = Schema {
-    name: "timeouts",
-    fields: &[
-        field("tcp", KEEP, "Seconds an established TCP entry lives; left out or 0, it stays as it is."),
-        field("tcp_fin", KEEP, "Seconds after a FIN."),
-        field("udp", KEEP, "Seconds a UDP entry lives."),
-    ],
-};
-
-const ROLE: Field = needed("role", Ty::Enum(&["master", "backup"]), "master sends, backup receives.");
-
-pub static SYNC: Schema = Schema {
-    name: "a sync daemon",
-    fields: &[
-        ROLE,
-        needed("dev", Ty::Str, "Device for the multicast."),
-        or(field("id", Ty::Integer { min: 0, max: 255 }, "Daemons with the same id belong together."), "0"),
-        or(field("group", Ty::Address, "Multicast group."), "\"224.0.0.81\""),
-        or(field("port", Ty::Integer { min: 1, max: 65535 }, "UDP port."), "8848"),
-        or(field("ttl", Ty::Integer { min: 1, max: 255 }, "Time to live."), "1"),
-        field("maxlen", PORT, "Bytes of one message; left out, it follows the device's MTU."),
-    ],
-};
-
-pub static SYNC_GONE: Schema = Schema { name: "a sync daemon's key", fields: &[ROLE, MISSING_OK] };
-
 pub static SYSCTL_VALUE: Ty =
     Ty::Either(&[Ty::Boolean, Ty::Integer { min: i64::MIN, max: i64::MAX }, Ty::Str]);
 
@@ -226,45 +223,87 @@ const A_VIP: &Ty = &Ty::Table(&VIP);
 const A_MARK: &Ty = &Ty::Table(&MARK_SPEC);
 const A_SERVICE: &Ty = &Ty::Table(&SERVICE);
 const A_SYNC: &Ty = &Ty::Table(&SYNC);
-const D_VIP: Field =
-    field("vip", Ty::OneOrList(A_VIP), "Addresses that clients use; added last, removed first.");
-const D_MARK: Field = field("mark", Ty::OneOrList(A_MARK), "Which packets get which mark.");
-const D_SERVICE: Field = field("service", Ty::OneOrList(A_SERVICE), "Virtual services.");
-const D_SYSCTLS: Field = field(
-    "sysctls",
-    Ty::Map(&SYSCTL_VALUE),
-    "Kernel settings by name; net.ipv4.vs. may be left out. Restored by stop.",
+const D_VIP: Field = eg(
+    field("vip", Ty::OneOrList(A_VIP), "Addresses that clients use; added last, removed first."),
+    "return lvs.policy { name = \"web\", vip = { addr = \"192.168.1.99/32\", dev = \"eth0\" } }",
 );
-const D_TIMEOUTS: Field = field("timeouts", Ty::Table(&TIMEOUTS), "Connection timeouts. Restored by stop.");
-const D_SYNC: Field = field("sync", Ty::OneOrList(A_SYNC), "Connection synchronisation daemons.");
+const D_MARK: Field = eg(
+    field("mark", Ty::OneOrList(A_MARK), "Which packets get which mark."),
+    "return lvs.policy { name = \"web\", mark = { mark = 3, daddr = \"192.168.1.99\", proto = \"tcp\", dports = { 80, 443 } } }",
+);
+const D_SERVICE: Field = eg(
+    field("service", Ty::OneOrList(A_SERVICE), "Virtual services."),
+    "return lvs.policy { name = \"web\", service = { fwmark = 3, scheduler = \"sh\", flags = \"sh-fallback\" } }",
+);
+const D_SYSCTLS: Field = eg(
+    field(
+        "sysctls",
+        Ty::Map(&SYSCTL_VALUE),
+        "Kernel settings by name; net.ipv4.vs. may be left out. Restored by stop.",
+    ),
+    "return lvs.policy { name = \"web\", sysctls = { expire_quiescent_template = 1 } }",
+);
+const D_TIMEOUTS: Field = eg(
+    field("timeouts", Ty::Table(&TIMEOUTS), "Connection timeouts. Restored by stop."),
+    "return lvs.policy { name = \"web\", timeouts = { tcp = \"15m\" } }",
+);
+const D_SYNC: Field = eg(
+    field("sync", Ty::OneOrList(A_SYNC), "Connection synchronisation daemons."),
+    "return lvs.policy { name = \"web\", sync = { role = \"master\", dev = \"eth0\", id = 1 } }",
+);
 
 /// What shall exist.
 pub static DESIRED: Schema =
     Schema { name: "a desired state", fields: &[D_VIP, D_MARK, D_SERVICE, D_SYSCTLS, D_TIMEOUTS, D_SYNC] };
 
 pub static APPLY: Schema = Schema {
-    name: "options of apply",
-    fields: &[field("owner", Ty::Str, "Whose marks these are; the policy's name unless said otherwise.")],
+    name: "apply's options",
+    fields: &[eg(
+        field("owner", Ty::Str, "Whose marks these are; the policy's name unless said otherwise."),
+        "lvs.apply({ mark = { mark = 4, daddr = \"192.168.1.98\" } }, { owner = \"web\" })",
+    )],
 };
 
 pub static POLICY: Schema = Schema {
     name: "a policy",
     fields: &[
-        field("name", Ty::Str, "Letters, digits, '-' and '_'; the file's name unless said otherwise."),
+        eg(
+            field("name", Ty::Str, "Letters, digits, '-' and '_'; the file's name unless said otherwise."),
+            "return lvs.policy { name = \"web\" }",
+        ),
         D_VIP,
         D_MARK,
         D_SERVICE,
         D_SYSCTLS,
         D_TIMEOUTS,
         D_SYNC,
-        field("on_start", Ty::Function, "Called with the policy after everything was declared."),
-        field("on_stop", Ty::Function, "Called with the policy before everything is released."),
-        field("start", Ty::Function, "Replaces the derived start; self:default_start() is the derived one."),
-        field("stop", Ty::Function, "Replaces the derived stop; self:default_stop() is the derived one."),
-        field(
-            "status",
-            Ty::Function,
-            "Replaces the derived status; self:default_status() is the derived one.",
+        eg(
+            field("on_start", Ty::Function, "Called with the policy after everything was declared."),
+            "return lvs.policy { name = \"web\", on_start = function(self) lvs.log.notice(\"%s is up\", self.name) end }",
+        ),
+        eg(
+            field("on_stop", Ty::Function, "Called with the policy before everything is released."),
+            "return lvs.policy { name = \"web\", on_stop = function(self) lvs.log.notice(\"%s goes down\", self.name) end }",
+        ),
+        eg(
+            field(
+                "start",
+                Ty::Function,
+                "Replaces the derived start; self:default_start() is the derived one.",
+            ),
+            "return lvs.policy { name = \"web\", start = function(self, args) self:default_start(args) end }",
+        ),
+        eg(
+            field("stop", Ty::Function, "Replaces the derived stop; self:default_stop() is the derived one."),
+            "return lvs.policy { name = \"web\", stop = function(self) self:default_stop() end }",
+        ),
+        eg(
+            field(
+                "status",
+                Ty::Function,
+                "Replaces the derived status; self:default_status() is the derived one.",
+            ),
+            "return lvs.policy { name = \"web\", status = function(self) return self:default_status() end }",
         ),
     ],
 };
