@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::repl::Prompt;
 use crate::script::Stdlib;
 
 const EXIT_CODES: &str = "\
@@ -28,12 +29,11 @@ Example:
 /// Lua policies for Linux IPVS: planned, applied and undone as one
 #[derive(Debug, Parser)]
 #[command(name = "lvsh", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
-#[command(arg_required_else_help = true)]
 pub struct Arguments {
     #[command(flatten)]
     pub common: Common,
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: Option<Verb>,
 }
 
 /// Options that every command takes.
@@ -166,6 +166,9 @@ pub enum Verb {
         /// An expression or statements
         code: String,
     },
+    /// A prompt on the live machine; also lvsh alone on a terminal
+    #[command(after_help = "Example:\n  lvsh repl web")]
+    Repl(Prompt),
     /// Check a policy and say what the kernel would do with it that one may not expect
     #[command(after_help = "Example:\n  lvsh lint web")]
     Lint {
@@ -188,6 +191,7 @@ impl Verb {
             Verb::Run { .. } => "run",
             Verb::Eval { .. } => "eval",
             Verb::Lint { .. } => "lint",
+            Verb::Repl(_) => "repl",
         }
     }
 

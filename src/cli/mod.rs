@@ -12,6 +12,7 @@ mod lock;
 mod look;
 mod machine;
 mod policy;
+mod repl;
 mod restart;
 mod run;
 mod stage;
@@ -51,6 +52,11 @@ fn whole() -> ExitCode {
         Err(error) => return usage(&error, start),
     };
     let Arguments { common, verb } = arguments;
+    let verb = match verb {
+        Some(verb) => verb,
+        None if repl::on_terminal() => Verb::Repl(repl::Prompt::default()),
+        None => return no_verb(),
+    };
     let name = verb.name();
     let command = command_line();
     let nothing = if verb.changes() && !common.dry_run { "nothing was changed" } else { "" };
@@ -84,6 +90,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
+        Verb::Repl(prompt) => repl::repl(context, &prompt),
     }
 }
 
@@ -95,6 +102,13 @@ fn command_line() -> String {
         text.truncate(end);
     }
     text
+}
+
+/// Without a command and without a terminal there is nothing to do but to say what there is.
+fn no_verb() -> ExitCode {
+    use clap::CommandFactory;
+    eprint!("{}", Arguments::command().render_help());
+    ExitCode::from(2)
 }
 
 /// Help and version are answers; everything else that clap says is wrong usage, as a document if one was asked for.

@@ -4,6 +4,7 @@ mod buckets;
 mod diff;
 mod execute;
 mod expect;
+mod fold;
 mod journal;
 mod lint;
 mod order;
@@ -16,6 +17,7 @@ mod step;
 pub use buckets::buckets_moved;
 pub use diff::diff;
 pub use execute::{Report, execute};
+pub use fold::{before, fold};
 pub use journal::{Journal, NoJournal};
 
 pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_plan};

@@ -146,6 +146,11 @@ impl Engine {
         }
     }
 
+    /// Whether the VM was given up, and every later job fails.
+    pub fn given_up(&self) -> bool {
+        self.given_up
+    }
+
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<Session>> {
         // A panic on the VM's thread must not keep the session from being rolled back.
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
@@ -168,7 +173,9 @@ impl Engine {
             }
             if stop_since.get_or_insert_with(Instant::now).elapsed() >= GRACE {
                 self.given_up = true;
-                let error = match self.cancel.reason() {
+                let reason = self.cancel.reason();
+                self.cancel.give_up();
+                let error = match reason {
                     Some(kind) => self.cancel.error(kind),
                     None => load_timeout(),
                 };

@@ -212,7 +212,13 @@ impl Vm {
     }
 
     fn compile_file(&self, path: &Path) -> Result<Function> {
-        let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+        let stdin = path == Path::new("-");
+        let bytes = if stdin {
+            std::io::read_to_string(std::io::stdin()).map(String::into_bytes)
+        } else {
+            std::fs::read(path)
+        };
+        let bytes = bytes.map_err(|error| Error::io("read", path, &error))?;
         let text = String::from_utf8(bytes).map_err(|_| {
             Error::new(Kind::Script, "syntax", format!("{} is not text in UTF-8", path.display()))
         })?;
@@ -222,7 +228,7 @@ impl Vm {
         if !dirs.contains(&own) {
             dirs.insert(0, own);
         }
-        let name = format!("@{}", path.display());
+        let name = if stdin { "=stdin".to_string() } else { format!("@{}", path.display()) };
         let source = self.host.sources.keep(&name, &text);
         let chunk = self.lua.load(&*source).set_name(name.as_str()).set_mode(ChunkMode::Text);
         chunk.into_function().map_err(|error| syntax(&self.host, &name, &error))

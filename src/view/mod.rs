@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads or writes anything: strings come out, `cli` and `script` put them somewhere.
 
+mod echo;
 mod error;
 mod fields;
 mod grid;
@@ -22,7 +23,8 @@ mod style;
 mod table;
 mod value;
 
-pub use error::{error_text, warning_text};
+pub use echo::echo_text;
+pub use error::{error_text, prompt_error, warning_text};
 pub use fields::{Field, fields};
 pub use grid::{Grid, Printed, printed_text};
 pub use help::{Row, Topic, help_text};
@@ -38,4 +40,4 @@ pub use status::{StatusView, span, status_text};
 pub use step::{sign, step_text};
 pub use style::Style;
 pub use table::{ListView, list_text};
-pub use value::{server_value, service_value, state_value};
+pub use value::{net_text, server_value, service_value, state_value};

@@ -35,7 +35,8 @@ use crate::view::{Printed, Topic};
 #[derive(Clone, Debug)]
 pub enum Ask {
     /// Evaluates a line, or several, under the name that messages give it; `width` is for what it prints.
-    Line { code: String, name: String, width: u16 },
+    /// Its value becomes `_` if it is to be kept.
+    Line { code: String, name: String, width: u16, keep: bool },
     /// Loads a policy file and binds what it returns to a name.
     Bind { path: PathBuf, name: String },
     /// What stands behind a path of names, for completion. Nothing of the user's is called.
@@ -85,7 +86,7 @@ pub(super) fn answer(vm: &mut Vm, ask: Ask) -> Result<Answer> {
     vm.host.loose.set(true);
     vm.host.prompt.set(true);
     let done = match ask {
-        Ask::Line { code, name, width } => line(vm, &code, &name, width),
+        Ask::Line { code, name, width, keep } => line(vm, &code, &name, width, keep),
         Ask::Bind { path, name } => return bind(vm, path, &name),
         Ask::Look(path) => Ok(Told::Seen(look_at(vm, &path))),
         Ask::Last => last(vm),
@@ -93,7 +94,7 @@ pub(super) fn answer(vm: &mut Vm, ask: Ask) -> Result<Answer> {
     Ok(Answer { told: Some(done?), ..Answer::default() })
 }
 
-fn line(vm: &mut Vm, code: &str, name: &str, width: u16) -> Result<Told> {
+fn line(vm: &mut Vm, code: &str, name: &str, width: u16, keep: bool) -> Result<Told> {
     vm.host.owner.replace("repl".to_string());
     vm.host.help.take();
     let function = compile(vm, code, name)?;
@@ -101,7 +102,7 @@ fn line(vm: &mut Vm, code: &str, name: &str, width: u16) -> Result<Told> {
     let help = vm.host.help.take();
     let none = Told::Values(help.clone(), Vec::new());
     let Some(console) = &vm.console else { return Ok(none) };
-    if let Some(value) = got.front().filter(|value| !value.is_nil()) {
+    if let Some(value) = got.front().filter(|value| keep && !value.is_nil()) {
         remember(&console.env, value).map_err(|error| vm.outside(&error))?;
     }
     let silent = got.is_empty() || (got.len() == 1 && got[0].is_nil());
