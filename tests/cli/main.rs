@@ -6,6 +6,7 @@ mod foreign;
 mod leftovers;
 mod locks;
 mod policies;
+mod repl;
 mod shared;
 mod support;
 mod trust;

@@ -147,7 +147,8 @@ impl Changes {
         }
         let policies = store.map(Store::all).unwrap_or_default();
         let mut out = String::new();
-        for (at, step) in plan.steps().enumerate() {
+        const SHOWN: usize = 20;
+        for (at, step) in plan.steps().take(SHOWN).enumerate() {
             let head = if at == 0 { "this session changed: " } else { "                      " };
             let text = step_text(step);
             // The sign of a change is in its words.
@@ -163,6 +164,9 @@ impl Changes {
                 None => String::new(),
             };
             out.push_str(&format!("{head}{text}{what}\n"));
+        }
+        if plan.len() > SHOWN {
+            out.push_str(&format!("                      … {} more\n", plan.len() - SHOWN));
         }
         out
     }

@@ -151,7 +151,7 @@ impl<'a> Repl<'a> {
         let steps: Vec<Step> = actions.iter().map(|action| action.step.clone()).collect();
         let mut text = echo_text(&steps, &was, self.style);
         self.changes.add(code, actions);
-        text.push_str(&self.told(answer.told));
+        text.push_str(&self.told(answer.told, !steps.is_empty()));
         Ok(Ran { text: text + &status(answer.status) })
     }
 
@@ -166,7 +166,7 @@ impl<'a> Repl<'a> {
         let steps: Vec<Step> = news.iter().map(|action| action.step.clone()).collect();
         let was = self.stage.as_ref().map(|stage| stage.actual().clone()).unwrap_or_default();
         let mut text = echo_text(&steps, &was, self.style);
-        text.push_str(&self.told(answer.told));
+        text.push_str(&self.told(answer.told, !steps.is_empty()));
         Ok(Ran { text: text + &status(answer.status) })
     }
 
@@ -176,10 +176,11 @@ impl<'a> Repl<'a> {
         }
     }
 
-    fn told(&self, told: Option<Told>) -> String {
+    /// The page of help and the values. Where something was changed, that was said: the record of it is only kept.
+    fn told(&self, told: Option<Told>, changed: bool) -> String {
         let Some(Told::Values(help, values)) = told else { return String::new() };
         let mut text = help.map_or_else(String::new, |topic| help_text(&topic, self.width(), self.style));
-        for value in &values {
+        for value in values.iter().filter(|value| !changed || matches!(value, Printed::Text(_))) {
             text.push_str(&self.printed(value));
         }
         text
@@ -290,8 +291,25 @@ impl<'a> Repl<'a> {
         if error.kind == Kind::Interrupted && error.excerpt.is_none() || error.code == "interrupted" {
             return interrupted(error, self.style);
         }
-        prompt_error(error, line, self.style)
+        prompt_error(&named(error.clone()), line, self.style)
     }
+}
+
+/// With the name that the user gave a service, where the API can only say `service`.
+fn named(mut error: Error) -> Error {
+    let receiver = error.excerpt.as_ref().and_then(|excerpt| {
+        let (_, line) = excerpt.lines.last()?;
+        let before: String = line.chars().take(excerpt.column).collect();
+        let before = before.get(..before.rfind(".servers")?)?;
+        let name = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+        (!name.is_empty()).then(|| name.to_string())
+    });
+    if let (Some(name), Some(hint)) = (receiver, &error.hint) {
+        let better = hint.replace("service:", &format!("{name}:"));
+        error.message = error.message.replace(hint.as_str(), &better);
+        error.hint = Some(better);
+    }
+    error
 }
 
 /// One line: when, and what became of it.

@@ -3,12 +3,14 @@
 mod cursor;
 mod display;
 mod env;
+mod expected;
 mod locals;
 mod look;
 mod paint;
 mod syntax;
 
-pub use cursor::{Cursor, Expected, Inside, Seg, Slot, cursor, expected};
+pub use cursor::{Cursor, Inside, Seg, Slot, cursor};
+pub use expected::{Expected, expected};
 pub use look::{Look, Word};
 pub use paint::{Class, classes};
 pub use syntax::{Syntax, check_syntax};
