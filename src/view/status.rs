@@ -41,7 +41,7 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
         let rows: Vec<_> = rows.collect();
         if !rows.is_empty() {
             let header = [" server", "weight", "method", "active", "inact", "templates"];
-            out.push_str(&format!("\n{}\n", table(&header, rows, &[1, 3, 4, 5], 2, None)));
+            out.push_str(&format!("\n{}\n", table(&header, rows, &[1, 3, 4, 5], (2, 0), None)));
         }
     }
     for key in view.mine.vips.keys() {

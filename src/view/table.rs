@@ -29,13 +29,16 @@ pub fn list_text(view: &ListView<'_>, style: Style) -> String {
     out
 }
 
+/// Columns of the column that wraps.
+const LEAST: u16 = 20;
+
 /// A table without lines: columns two spaces apart, those in `right` aligned to the right, and one that wraps when
-/// the width is too small.
+/// the width is too small, but to no less than so many columns.
 pub(super) fn table(
     header: &[&str],
     rows: Vec<Vec<String>>,
     right: &[usize],
-    wraps: usize,
+    (wraps, least): (usize, u16),
     width: Option<u16>,
 ) -> String {
     let mut table = Table::new();
@@ -51,7 +54,7 @@ pub(super) fn table(
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_constraint(match index == wraps && width.is_some() {
             // Narrower than its header it could not be read; a line that is too long still can.
-            true => ColumnConstraint::LowerBoundary(Width::Fixed(20)),
+            true => ColumnConstraint::LowerBoundary(Width::Fixed(least)),
             false => ColumnConstraint::ContentWidth,
         });
     }
@@ -97,7 +100,7 @@ fn services(view: &ListView<'_>) -> String {
         return String::new();
     }
     let header = ["service", "scheduler, method", "weight", "active", "inact", "templates", "policy"];
-    table(&header, rows, &[2, 3, 4, 5], 1, view.width)
+    table(&header, rows, &[2, 3, 4, 5], (1, LEAST), view.width)
 }
 
 fn marks(view: &ListView<'_>) -> String {
@@ -115,7 +118,13 @@ fn marks(view: &ListView<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    table(&["mark", "packets", "policy"], rows.into_iter().map(|(_, row)| row).collect(), &[], 1, view.width)
+    table(
+        &["mark", "packets", "policy"],
+        rows.into_iter().map(|(_, row)| row).collect(),
+        &[],
+        (1, LEAST),
+        view.width,
+    )
 }
 
 fn host(view: &ListView<'_>) -> String {

@@ -142,7 +142,7 @@ fn keys(schemas: &[&'static Schema], used: &[String], cursor: &Cursor) -> Found 
     let fits = fields
         .filter(|field| field.name.starts_with(&cursor.word) && !used.iter().any(|name| name == field.name));
     let one = |field: &crate::script::schema::Field| {
-        let shown = format!("{}  {}", field.name, words_of(&field.ty));
+        let shown = format!("{}: {}", field.name, words_of(&field.ty));
         Candidate { shown: shown.trim_end().to_string(), text: format!("{} = ", field.name) }
     };
     Found { at: cursor.at, candidates: fits.map(one).collect() }

@@ -109,7 +109,10 @@ fn remark(line: &str, pos: usize) -> Option<String> {
     if !is_lua(&code) {
         return None;
     }
-    if let Syntax::Wrong(text) = check_syntax(&code) {
+    if let Syntax::Wrong(text) = check_syntax(&code)
+        // It is being typed.
+        && !text.contains("unfinished string")
+    {
         return Some(format!("\n{text}"));
     }
     if pos < line.len() {

@@ -103,6 +103,7 @@ impl Show<'_> {
             rows,
             right: vec![2, 3, 4, 5],
             wraps: 1,
+            spare: ["inact", "persistent", "active"].map(str::to_string).into(),
             more,
             noun: "service".to_string(),
         }
@@ -141,7 +142,10 @@ impl Show<'_> {
         }
         let first = 2 + usize::from(whose);
         let right = (first..first + 4).collect();
-        Grid { header, rows: rows.unwrap_or_default(), right, wraps: 0, more, noun: "server".to_string() }
+        // Addresses stay whole.
+        let wraps = 1 + usize::from(whose);
+        let spare = ["templates", "inact", "active"].map(str::to_string).into();
+        Grid { header, rows: rows.unwrap_or_default(), right, wraps, spare, more, noun: "server".to_string() }
     }
 
     /// Records that do not change: a column for each field that one of them has.
@@ -171,7 +175,8 @@ impl Show<'_> {
         let longest = |at: usize| rows.iter().map(|row: &Vec<String>| row[at].len()).max().unwrap_or(0);
         let wraps = (0..names.len()).max_by_key(|at| longest(*at)).unwrap_or(0);
         let noun = shape.name.trim_start_matches("a ").to_string();
-        Some(Grid { header: names.iter().map(ToString::to_string).collect(), rows, right, wraps, more, noun })
+        let header = names.iter().map(ToString::to_string).collect();
+        Some(Grid { header, rows, right, wraps, spare: Vec::new(), more, noun })
     }
 
     /// One record of data: a line for each field.

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use self::display::display;
@@ -75,6 +76,8 @@ impl Console {
     fn new(lua: &Lua, host: &Rc<super::host::Host>) -> mlua::Result<Console> {
         let declared = Rc::default();
         let env = env::make(lua, host, &declared)?;
+        // A session lasts for hours: what its lines left is collected as usual.
+        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default()));
         Ok(Console { env, declared, chunks: VecDeque::new() })
     }
 }

@@ -14,6 +14,7 @@ fn tab(pty: &mut Pty, typed: &str) -> Vec<String> {
     pty.settle();
     let screen = pty.screen();
     pty.keys(CTRL_C);
+    pty.prompt();
     pty.keys("\x0c");
     pty.until("a clear screen", |screen| screen.lines().count() == 1 && screen.ends_with(")>"));
     let lines: Vec<&str> = screen.lines().skip(before - 1).collect();
@@ -23,8 +24,9 @@ fn tab(pty: &mut Pty, typed: &str) -> Vec<String> {
     if end == 0 {
         return vec![line.to_string()];
     }
-    let columns = lines[1..end].iter().flat_map(|line| line.split("   "));
-    let mut words: Vec<String> = columns.map(|word| word.trim().to_string()).filter(|word| !word.is_empty()).collect();
+    let columns = lines[1..end].iter().flat_map(|line| line.split("  "));
+    let mut words: Vec<String> =
+        columns.map(|word| word.trim().to_string()).filter(|word| !word.is_empty()).collect();
     words.sort();
     words
 }
@@ -62,7 +64,7 @@ fn at_the_cursor() {
         ("web:add_server { u", &["web:add_server { upper ="]),
         (
             "web:set_server(\"192.168.1.109\", { method = \"dr\", weight = 1, upper = 2, ",
-            &["lower  integer 0..2147483647", "missing_ok  boolean", "tunnel  LvsTunnelSpec"],
+            &["lower: integer 0..2147483647", "missing_ok: boolean", "tunnel: LvsTunnelSpec"],
         ),
         ("add_service { persistent = { t", &["add_service { persistent = { timeout ="]),
         ("add_service { fwmark = 9, servers = { { ad", &["add_service { fwmark = 9, servers = { { addr ="]),

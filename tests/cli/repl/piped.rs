@@ -30,7 +30,7 @@ fn lines_are_run_and_printed_and_nothing_else() {
     let ended = feed(&here, &["repl"], text).ok();
     assert_eq!(
         ended.out,
-        "2\n1\n2\n3\n3\nnothing was changed in this session\n ~ fwm:3 192.168.1.109  weight 8 -> 4          moves 51 % of client buckets (sh)\n"
+        "2\n1\n2\n3\n3\nnothing was changed in this session\n ~ fwm:3 192.168.1.109  weight 8 -> 4          moves 50 % of client buckets (sh)\n"
     );
     assert_eq!(ended.err, "");
     assert!(!ended.out.contains('\x1b'));
@@ -60,7 +60,12 @@ fn the_first_error_ends_it_with_the_code_of_run() {
 fn run_reads_a_script_from_stdin() {
     let here = director();
     let before = here.state_text();
-    let ended = feed(&here, &["run", "-", "a", "b"], "#!/usr/bin/env -S lvsh run\nprint(#lvs.services(), ...)\nreturn arg[1]\n").ok();
+    let ended = feed(
+        &here,
+        &["run", "-", "a", "b"],
+        "#!/usr/bin/env -S lvsh run\nprint(#lvs.services(), ...)\nreturn arg[1]\n",
+    )
+    .ok();
     assert_eq!(ended.out, "3\ta\tb\n\"a\"\n");
     // As a whole: what it did before the error is taken back.
     let ended = feed(&here, &["run", "-"], "lvs.del_service { fwmark = 3 }\nerror \"no\"\n");

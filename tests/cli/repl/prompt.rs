@@ -6,7 +6,9 @@ use super::pty::{CTRL_D, CTRL_R, Pty, UP};
 #[test]
 fn expressions_print_what_can_be_read_back() {
     let here = director();
-    let mut pty = Pty::start(&here, &["repl"]);
+    let mut command = here.command(&["repl"]);
+    command.env("NO_COLOR", "1");
+    let mut pty = Pty::spawn(&here, command, 300, 100);
     let cases = [
         ("1 + 1", "2"),
         ("= 2", "2"),
@@ -20,15 +22,10 @@ fn expressions_print_what_can_be_read_back() {
         ("#services()", "3"),
         ("services { scheduler = \"nq\" }", "0 services"),
         ("get_service { fwmark = 99 }", ""),
-        ("{ services()[2] }[1] == nil", "error"),
     ];
     for (typed, wanted) in cases {
         let said = pty.says(typed);
-        if wanted == "error" {
-            assert!(said.contains("unexpected symbol") || said.contains("syntax error") || said.contains("expected"), "{typed}: {said}");
-        } else {
-            assert_eq!(said, wanted, "{typed}");
-        }
+        assert_eq!(said, wanted, "{typed}");
     }
     let many = pty.says("t = {} for i = 1, 137 do t[i] = i end return t");
     assert!(many.ends_with("  -- … 37 more\n}"), "{many}");
@@ -37,10 +34,10 @@ fn expressions_print_what_can_be_read_back() {
     assert!(pty.says("(\"x\"):rep(5000)").contains("\" --[[ … 3000 more bytes ]]"));
     assert_eq!(
         pty.says("services()"),
-        " service               scheduler       persistent  servers  active  inact\n \
-         tcp:192.168.1.99:80   rr                                0       0      0\n \
-         fwm:3                 sh sh-fallback         600        2       0      0\n \
-         fwm:7                 wlc                               1       0      0"
+        " service              scheduler       persistent  servers  active  inact\n \
+         tcp:192.168.1.99:80  rr                                0       0      0\n \
+         fwm:3                sh sh-fallback         600        2       0      0\n \
+         fwm:7                wlc                               1       0      0"
     );
     assert_eq!(
         pty.says("marks()"),
@@ -52,7 +49,8 @@ fn expressions_print_what_can_be_read_back() {
 fn results_and_locals_live_on() {
     let here = director();
     let mut pty = Pty::start(&here, &["repl"]);
-    for line in ["local total = 0", "local function add(n) total = total + n return total end", "local gone"] {
+    for line in ["local total = 0", "local function add(n) total = total + n return total end", "local gone"]
+    {
         assert_eq!(pty.says(line), "", "{line}");
     }
     assert_eq!(pty.says("add(2)"), "2");
@@ -78,11 +76,12 @@ fn help_in_all_its_forms() {
     pty.says("web = get_service { fwmark = 3 }");
     let page = pty.says("help(web.set_weights)");
     assert!(page.starts_with("service:set_weights(weights)\n"), "{page}");
-    for same in ["web.set_weights?", "help \"set_weights\"", "help(\"service:set_weights\")", "?set_weights"] {
+    for same in ["web.set_weights?", "help \"set_weights\"", "help(\"service:set_weights\")", "?set_weights"]
+    {
         assert_eq!(pty.says(same), page, "{same}");
     }
-    assert!(pty.says("weight?").starts_with("weight"), "a field");
-    assert!(pty.says("web?").starts_with("service"), "a record");
+    assert!(pty.says("weight?").contains("0..65535"), "a field");
+    assert!(pty.says("web?").contains("scheduler"), "a record");
     assert!(pty.says("help(\"nosuch\")").contains("there is no help for 'nosuch'"));
     assert!(pty.says(".help").contains(".undo [N]"));
     pty.prompt();
@@ -113,7 +112,7 @@ fn errors_are_shown_under_the_line_and_stay_in_the_history() {
     assert!(said.contains("\n 1 | web:set_server(\"192.168.1.109\", { weight = 2.5 })\n"), "{said}");
     // Of a function that was made in another line.
     pty.says("function bad() error \"here\" end");
-    assert!(pty.says("bad()").starts_with("error: line 3:1: here"), "{}", pty.screen());
+    assert!(pty.says("bad()").starts_with("error: line 4:1: here"), "{}", pty.screen());
 }
 
 #[test]
@@ -232,9 +231,12 @@ fn a_change_takes_the_lock_and_gives_it_back() {
 fn lvsh_alone_is_a_prompt_and_can_load_a_policy() {
     let here = director();
     here.policy("web", crate::support::WEB);
-    let mut pty = Pty::start(&here, &[]);
+    let pty = Pty::start(&here, &[]);
     let banner = pty.prompt();
-    assert!(banner.starts_with("lvsh 0.1.0   3 services, 3 servers   policies: web\nhelp  or  help(x);  x? ;"), "{banner}");
+    assert!(
+        banner.starts_with("lvsh 0.1.0   3 services, 3 servers   policies: web\nhelp  or  help(x);  x? ;"),
+        "{banner}"
+    );
     let mut pty = Pty::start(&here, &["repl", "web"]);
     pty.wait("web = policy web  ");
     assert_eq!(pty.says("web.name"), "\"web\"");

@@ -36,6 +36,18 @@ fn now(screen: &str) -> &str {
     screen.rfind("lvs (").map_or(screen, |at| &screen[at..])
 }
 
+/// Bytes of an update that is not whole yet, as a terminal that knows synchronized output holds them back.
+fn unfinished(bytes: &[u8]) -> usize {
+    const BEGIN: &[u8] = b"\x1b[?2026h";
+    const END: &[u8] = b"\x1b[?2026l";
+    let last = |what: &[u8]| bytes.windows(what.len()).rposition(|part| part == what);
+    match (last(BEGIN), last(END)) {
+        (Some(begin), None) => bytes.len() - begin,
+        (Some(begin), Some(end)) if begin > end => bytes.len() - begin,
+        _ => 0,
+    }
+}
+
 fn winsize(rows: u16, cols: u16) -> Winsize {
     Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 }
 }
@@ -81,9 +93,13 @@ impl Pty {
             (master.try_clone().expect("a descriptor"), parser.clone(), raw.clone());
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
+            let mut held = Vec::new();
             while let Ok(count @ 1..) = from.read(&mut buffer) {
-                screen.lock().expect("the screen").process(&buffer[..count]);
                 bytes.lock().expect("the bytes").extend_from_slice(&buffer[..count]);
+                held.extend_from_slice(&buffer[..count]);
+                let whole = held.len() - unfinished(&held);
+                screen.lock().expect("the screen").process(&held[..whole]);
+                held.drain(..whole);
             }
         });
         Pty { master, child, parser, raw }
@@ -167,9 +183,10 @@ impl Pty {
             last.starts_with("lvs (") && last.ends_with(")>")
         });
         let lines: Vec<&str> = screen.lines().collect();
-        let typed = text.lines().last().unwrap_or_default();
-        let at = lines.iter().rposition(|line| line.ends_with(typed)).unwrap_or(0);
-        lines[at + 1..lines.len() - 1].join("\n")
+        let prompts: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].starts_with("lvs (")).collect();
+        let begin = prompts.len().checked_sub(2).map_or(0, |at| prompts[at]);
+        // What the terminal wrapped is one line here.
+        lines[begin + 1..lines.len() - 1].join("\n")
     }
 
     /// The exit code, once the program has ended.
@@ -204,15 +221,20 @@ impl Pty {
     /// Waits until a text stands behind the last prompt.
     #[track_caller]
     pub fn typed(&self, text: &str) {
-        let end: String = text.trim_end().chars().skip(text.trim_end().chars().count().saturating_sub(8)).collect();
+        let end: String =
+            text.trim_end().chars().skip(text.trim_end().chars().count().saturating_sub(8)).collect();
         self.until(text, |screen| now(screen).contains(&end));
     }
 
     /// Waits until nothing more comes.
     pub fn settle(&self) {
+        self.settle_for(150);
+    }
+
+    pub fn settle_for(&self, quiet: u64) {
         let (mut last, mut since) = (self.raw().len(), Instant::now());
-        while since.elapsed() < Duration::from_millis(150) {
-            std::thread::sleep(Duration::from_millis(10));
+        while since.elapsed() < Duration::from_millis(quiet) {
+            std::thread::sleep(Duration::from_millis(2));
             let now = self.raw().len();
             if now != last {
                 (last, since) = (now, Instant::now());

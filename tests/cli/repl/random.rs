@@ -1,7 +1,12 @@
 //! Whatever is typed: no panic, no hang, no leak.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use lvsh::script::{Syntax, check_syntax};
+
 use super::director;
-use super::pty::{Pty, TAB};
+use super::pty::Pty;
 
 /// A generator of our own, so that a failure can be repeated.
 struct Dice(u64);
@@ -14,13 +19,104 @@ impl Dice {
 }
 
 const WORDS: &[&str] = &[
-    "web", ".servers", ":set_server", "(", ")", "{", "}", "[", "]", "\"", "'", "[[", "]]", ",", "=", "==", "..", "...",
-    "1", "0", "-1", "2.5", "1e400", "0x", "nil", "true", "local", "function", "end", "for", "in", "do", "while", "if",
-    "then", "else", "return", "break", "goto", "::x::", "repeat", "until", "and", "not", "#", "+", "//", "%", "~", "<",
-    ">>", ";", "--", "--[[", "lvs", ".", ":", "services", "add_service", "fwmark", "weight", "addr", "\"192.168.1.107\"",
-    "_", "_1", "_G", "help", "?", "!", "$", "\\", "é", "…", "\u{a0}", "日本", "pcall", "error", "print", "tostring",
-    "setmetatable", "coroutine.wrap", "string.rep", "plan", "transaction", "policy", "log.info", ".dry", ".undo",
-    ".discard", ".delta", ".json", ".help", ".history", ".time", "persistent", "scheduler", "\"sh\"", "<close>",
+    "web",
+    ".servers",
+    ":set_server",
+    "(",
+    ")",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    "'",
+    "[[",
+    "]]",
+    ",",
+    "=",
+    "==",
+    "..",
+    "...",
+    "1",
+    "0",
+    "-1",
+    "2.5",
+    "1e400",
+    "0x",
+    "nil",
+    "true",
+    "local",
+    "function",
+    "end",
+    "for",
+    "in",
+    "do",
+    "while",
+    "if",
+    "then",
+    "else",
+    "return",
+    "break",
+    "goto",
+    "::x::",
+    "repeat",
+    "until",
+    "and",
+    "not",
+    "#",
+    "+",
+    "//",
+    "%",
+    "~",
+    "<",
+    ">>",
+    ";",
+    "--",
+    "--[[",
+    "lvs",
+    ".",
+    ":",
+    "services",
+    "add_service",
+    "fwmark",
+    "weight",
+    "addr",
+    "\"192.168.1.107\"",
+    "_",
+    "_1",
+    "_G",
+    "help",
+    "?",
+    "!",
+    "$",
+    "\\",
+    "é",
+    "…",
+    "\u{a0}",
+    "日本",
+    "pcall",
+    "error",
+    "print",
+    "tostring",
+    "setmetatable",
+    "coroutine.wrap",
+    "string.rep",
+    "plan",
+    "transaction",
+    "policy",
+    "log.info",
+    ".dry",
+    ".undo",
+    ".discard",
+    ".delta",
+    ".json",
+    ".help",
+    ".history",
+    ".time",
+    "persistent",
+    "scheduler",
+    "\"sh\"",
+    "<close>",
 ];
 
 fn line(dice: &mut Dice) -> String {
@@ -36,40 +132,52 @@ fn memory(pid: u32) -> u64 {
     line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number")
 }
 
-/// Types a batch of lines, each cleared or entered, and waits until the prompt answers again.
-fn batch(pty: &mut Pty, dice: &mut Dice, lines: usize) {
-    let mut keys = String::new();
-    for _ in 0..lines {
-        let text = line(dice);
-        // A reading of a loop without end would be no fault of ours, and a long output no news.
-        if ["while", "repeat", "goto", "rep"].iter().any(|word| text.contains(word)) {
-            continue;
-        }
-        keys.push_str(&text);
-        if dice.roll(4) == 0 {
-            keys.push_str(TAB);
-            // No to a question of many candidates; else a letter more.
-            keys.push('n');
-        }
-        keys.push_str(if dice.roll(8) == 0 { "\x03" } else { "\r\x03" });
-        // A pager, if there is one.
-        keys.push_str("q\x03");
-    }
-    pty.keys(&keys);
-    pty.keys("\x03\x15\r\"sent\" .. 1\r");
-    pty.wait("\"sent1\"");
-    pty.keys("\x0c");
-    pty.until("a clear screen", |screen| !screen.contains("sent1"));
+/// Whether a line needs more of them, and whether it might never end, or for good reason.
+fn judge(text: &str) -> Option<Syntax> {
+    let endless = ["while", "repeat", "goto", "rep", ".edit", ".watch", ".quit"];
+    (!endless.iter().any(|word| text.contains(word))).then(|| check_syntax(text))
 }
 
 #[test]
 fn ten_thousand_lines_of_anything() {
     let here = director();
-    let mut pty = Pty::start(&here, &["repl", "-n"]);
-    pty.says("web = get_service { fwmark = 3 }");
+    // So low that nothing is paged, and without a history, which would be most of the work.
+    let mut command = here.command(&["repl", "-n"]);
+    command.env("NO_COLOR", "1");
+    let mut pty = Pty::spawn(&here, command, 3, 200);
     let mut dice = Dice(42);
-    for _ in 0..100 {
-        batch(&mut pty, &mut dice, 100);
+    let (mut count, mut keys) = (0, String::new());
+    while count < 10_000 {
+        let text = line(&mut dice);
+        let Some(syntax) = judge(&text) else { continue };
+        count += 1;
+        keys.push_str(&format!("\x1b[200~{text}\x1b[201~"));
+        if dice.roll(8) == 0 {
+            // Completion in the middle of it; no to a question of many candidates.
+            keys.push_str("\x1b[D\tn");
+            keys.push_str("\x15\x0b");
+            continue;
+        }
+        keys.push('\r');
+        if syntax == Syntax::Incomplete || text.trim_start().starts_with('.') || keys.len() > 8_000 {
+            pty.keys(&keys);
+            keys.clear();
+            // Ctrl-C would be for the line that runs, and drop what is typed ahead.
+            pty.settle_for(20);
+            pty.keys("\x03");
+            // A terminal drops what is typed while it handles Ctrl-C: then once more.
+            for _ in 0..20 {
+                pty.settle_for(50);
+                pty.keys("\x15\"sent\" .. 1\r");
+                pty.settle_for(100);
+                if pty.screen().contains("\"sent1\"") {
+                    break;
+                }
+            }
+            pty.wait("\"sent1\"");
+            pty.keys("\x0c");
+            pty.until("a clear screen", |screen| !screen.contains("sent1"));
+        }
     }
     assert!(!pty.raw().contains("internal error"), "a panic");
     assert_eq!(pty.says("7 * 6"), "42");
@@ -78,20 +186,25 @@ fn ten_thousand_lines_of_anything() {
 #[test]
 fn ten_thousand_evaluations_take_no_memory() {
     let here = director();
-    let mut pty = Pty::start(&here, &["repl"]);
-    pty.says("web = get_service { fwmark = 3 }");
-    let run = |pty: &mut Pty, count: usize| {
-        for _ in 0..count / 100 {
-            let lines: String = (0..100).map(|n| format!("x{n} = {{ web.servers[1].weight, {n}, \"text\" }}\r")).collect();
-            pty.keys(&lines);
-            pty.keys("\"sent\" .. 1\r");
-            pty.wait("\"sent1\"");
-            pty.keys("\x0c");
-            pty.until("a clear screen", |screen| !screen.contains("sent1"));
+    let mut child =
+        here.command(&["repl"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program");
+    let mut stdin = child.stdin.take().expect("stdin");
+    let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
+    let mut run = |count: usize| {
+        for number in 0..count {
+            let line = format!(
+                "x = {{ get_service {{ fwmark = 3 }}.servers[1].weight, {number}, \"text\" }} return x[2]\n"
+            );
+            stdin.write_all(line.as_bytes()).expect("a pipe");
+            let mut said = String::new();
+            stdout.read_line(&mut said).expect("a pipe");
+            assert_eq!(said.trim(), number.to_string());
         }
-        memory(pty.pid())
+        memory(child.id())
     };
-    let first = run(&mut pty, 1_000);
-    let last = run(&mut pty, 9_000);
+    let first = run(1_000);
+    let last = run(9_000);
+    drop(stdin);
+    assert!(child.wait().expect("an end").success());
     assert!(last * 10 <= first * 11, "{first} kB after 1000 lines, {last} kB after 10000");
 }

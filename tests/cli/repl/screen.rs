@@ -46,11 +46,11 @@ fn the_window_changes_its_size() {
     assert_eq!(pty.says("answer"), "171");
     // Tables fit the new width.
     let narrow = pty.says("services()");
-    assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+    assert!(!narrow.contains("inact") && narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
     pty.resize(30, 120);
     pty.settle();
     let wide = pty.says("services()");
-    assert!(wide.contains("tcp:192.168.1.99:80   rr "), "{wide}");
+    assert!(wide.contains("inact"), "{wide}");
 }
 
 #[test]
@@ -70,17 +70,27 @@ fn sixty_columns_are_enough() {
 #[test]
 fn colours_only_where_they_are_wanted() {
     let here = director();
-    let colour = |pty: &Pty| pty.raw().replace("\x1b[?2004h", "").replace("\x1b[?2004l", "").contains("m\x1b") || pty.raw().contains("\x1b[3");
     let mut pty = Pty::spawn(&here, here.command(&["repl"]), 40, 100);
     pty.says("local x = \"a\" -- b");
-    assert!(pty.raw().contains("\x1b[35mlocal\x1b[0m") && pty.raw().contains("\x1b[32m\"a\"\x1b[0m"), "{:?}", pty.raw());
+    assert!(
+        pty.raw().contains("\x1b[35mlocal\x1b[0m") && pty.raw().contains("\x1b[32m\"a\"\x1b[0m"),
+        "{:?}",
+        pty.raw()
+    );
     let mut pty = Pty::start(&here, &["repl"]);
     pty.says("local x = \"a\" -- b");
     pty.says("nonsense");
-    assert!(!colour(&pty), "{:?}", pty.raw());
+    assert!(!has_colours(&pty.raw()), "{:?}", pty.raw());
     let mut pty = Pty::spawn(&here, here.command(&["repl", "--color", "never"]), 40, 100);
     pty.says("local x = \"a\"");
-    assert!(!colour(&pty), "{:?}", pty.raw());
+    assert!(!has_colours(&pty.raw()), "{:?}", pty.raw());
+}
+
+/// `ESC [ 1 ; 31 m`
+fn has_colours(text: &str) -> bool {
+    text.split("\x1b[")
+        .skip(1)
+        .any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m'))
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn the_session_of_the_manual() {
     pty.keys("web:set_server(\"192.168.1.1");
     pty.typed("192.168.1.1");
     pty.keys(TAB);
-    pty.wait("\"192.168.1.107\"   \"192.168.1.109\"");
+    pty.wait("\"192.168.1.107\"  \"192.168.1.109\"");
     pty.typed("192.168.1.10");
     pty.keys("9\", { wei");
     pty.typed("{ wei");
@@ -66,9 +66,10 @@ fn the_session_of_the_manual() {
     line(&mut pty, "for _, s in ipairs(web.servers) do total = total + s.weight end");
     line(&mut pty, "total");
     line(&mut pty, "_ / 2");
-    for code in
-        ["while true do end", "transaction(function() web:del_server \"192.168.1.109\"; while true do end end)"]
-    {
+    for code in [
+        "while true do end",
+        "transaction(function() web:del_server \"192.168.1.109\"; while true do end end)",
+    ] {
         let before = pty.screen().matches("interrupted").count();
         pty.prompt();
         slowly(&mut pty, code);

@@ -91,7 +91,12 @@ fn a_dry_run_collects_shows_and_sends() {
     // A line that fails stages nothing.
     assert!(pty.says("web:del_server \"192.168.1.109\" error \"no\"").contains("error: no"));
     let diff = pty.says(".diff");
-    assert!(diff.contains("~ service fwm:3") && diff.contains("+ 192.168.1.111") && diff.contains("weight 8 -> 4"), "{diff}");
+    assert!(
+        diff.contains("~ service fwm:3")
+            && diff.contains("+ 192.168.1.111")
+            && diff.contains("weight 8 -> 4"),
+        "{diff}"
+    );
     assert!(!diff.contains("192.168.1.109"), "{diff}");
     assert_eq!(pty.says(".undo"), "1 change staged");
     assert_eq!(here.state_text(), before);
@@ -99,7 +104,7 @@ fn a_dry_run_collects_shows_and_sends() {
     assert_eq!(pty.says(".apply"), "1 change sent and verified");
     pty.wait("lvs (memory)>");
     assert_ne!(here.state_text(), before);
-    assert_eq!(pty.says(".delta ipvsadm"), "ipvsadm -a -f 3 -r 192.168.1.111:0 -g -w 1");
+    assert_eq!(pty.says(".delta ipvsadm"), "ipvsadm -a -f 3 -r 192.168.1.111 -g -w 1");
     pty.says(".undo");
     assert_eq!(here.state_text(), before);
     // Dropped, and still dry: nobody sends by mistake what was meant to be looked at.
