@@ -74,5 +74,9 @@ impl Cancel {
 /// `50 s`, `1.2 s`
 pub(super) fn brief(time: Duration) -> String {
     let seconds = time.as_secs_f64();
-    if (seconds - seconds.round()).abs() < 0.05 { format!("{seconds:.0} s") } else { format!("{seconds:.1} s") }
+    if (seconds - seconds.round()).abs() < 0.05 {
+        format!("{seconds:.0} s")
+    } else {
+        format!("{seconds:.1} s")
+    }
 }

@@ -21,7 +21,6 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
-use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use self::display::display;
@@ -70,15 +69,15 @@ pub(super) struct Console {
     declared: Rc<RefCell<BTreeSet<String>>>,
     /// Chunks whose source is kept.
     chunks: VecDeque<String>,
+    /// Lines since what they left was collected.
+    uncollected: u32,
 }
 
 impl Console {
     fn new(lua: &Lua, host: &Rc<super::host::Host>) -> mlua::Result<Console> {
         let declared = Rc::default();
         let env = env::make(lua, host, &declared)?;
-        // A session lasts for hours: what its lines left is collected as usual.
-        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default()));
-        Ok(Console { env, declared, chunks: VecDeque::new() })
+        Ok(Console { env, declared, chunks: VecDeque::new(), uncollected: 0 })
     }
 }
 
@@ -102,6 +101,7 @@ pub(super) fn answer(vm: &mut Vm, ask: Ask) -> Result<Answer> {
 fn line(vm: &mut Vm, code: &str, name: &str, width: u16, keep: bool) -> Result<Told> {
     vm.host.owner.replace("repl".to_string());
     vm.host.help.take();
+    collect(vm)?;
     let function = compile(vm, code, name)?;
     let got = vm.protected(&function, MultiValue::new())?;
     let help = vm.host.help.take();
@@ -115,6 +115,21 @@ fn line(vm: &mut Vm, code: &str, name: &str, width: u16, keep: bool) -> Result<T
     let values = got.iter().filter(|_| !silent);
     let values = values.map(|value| display(&vm.lua, &vm.host, &records, value, width));
     Ok(Told::Values(help, values.collect()))
+}
+
+/// A session lasts for hours. Records leave little for Lua to see and take three rounds to be gone, so the collector's
+/// own measure would let them pile up.
+fn collect(vm: &mut Vm) -> Result<()> {
+    const EVERY: u32 = 64;
+    let Some(console) = &mut vm.console else { return Ok(()) };
+    console.uncollected += 1;
+    if console.uncollected >= EVERY {
+        console.uncollected = 0;
+        for _ in 0..3 {
+            vm.lua.gc_collect().map_err(|error| vm.outside(&error))?;
+        }
+    }
+    Ok(())
 }
 
 /// The line as a function whose globals are those of the prompt.

@@ -51,7 +51,7 @@ fn at_the_cursor() {
         ("log.", &["log.debug(", "log.error(", "log.info(", "log.notice(", "log.warn("]),
         ("x = config.co", &["config.color", "config.colour"]),
         ("config.colour.", &["config.colour.deep"]),
-        ("string.rep", &["string.rep(", "string.reverse("]),
+        ("string.re", &["string.rep(", "string.reverse("]),
         // Fields and methods of records, also of what a call would return.
         ("web.se", &["web.servers", "web:set_server(", "web:set_weights("]),
         ("web:set_w", &["web:set_weights("]),

@@ -41,7 +41,7 @@ fn expressions_print_what_can_be_read_back() {
     );
     assert_eq!(
         pty.says("marks()"),
-        " mark  daddr         proto  dports  output  family\n    3  192.168.1.99  tcp    80 443  false   ipv4"
+        " mark  owner  family  daddr         proto  dports  output\n    3  eval   ipv4    192.168.1.99  tcp        80  false\n    3  eval   ipv4    192.168.1.99  tcp       443  false"
     );
 }
 

@@ -168,6 +168,8 @@ fn ten_thousand_lines_of_anything() {
             // A terminal drops what is typed while it handles Ctrl-C: then once more.
             for _ in 0..20 {
                 pty.settle_for(50);
+                pty.keys("\x03");
+                pty.settle_for(50);
                 pty.keys("\x15\"sent\" .. 1\r");
                 pty.settle_for(100);
                 if pty.screen().contains("\"sent1\"") {

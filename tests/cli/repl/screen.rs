@@ -28,7 +28,7 @@ fn lines_sent_without_brackets_are_read_one_by_one() {
     pty.prompt();
     let lines: String = (1..=200).map(|number| format!("n{number} = {number}\r")).collect();
     pty.keys(&lines);
-    pty.typed("n200 = 200");
+    pty.wait("n200 = 200");
     assert_eq!(pty.says("n1 + n200"), "201");
 }
 

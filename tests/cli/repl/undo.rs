@@ -6,9 +6,11 @@ use super::pty::Pty;
 #[test]
 fn every_kind_of_change_is_undone() {
     let here = director();
-    let before = here.state_text();
     let mut pty = Pty::start(&here, &["repl"]);
     pty.says("web = get_service { fwmark = 3 }");
+    pty.says("add_mark { mark = 5, daddr = \"192.168.1.97\", proto = \"tcp\", dports = { 80, 443 } }");
+    pty.says("add_vip { addr = \"192.168.1.97/32\", dev = \"eth0\" }");
+    let (before, delta) = (here.state_text(), pty.says(".delta"));
     let lines = [
         "add_service { udp = \"192.168.1.99:53\", scheduler = \"rr\" }",
         "set_service({ fwmark = 3 }, { scheduler = \"wrr\", flags = {}, persistent = false })",
@@ -18,8 +20,8 @@ fn every_kind_of_change_is_undone() {
         "web:set_weights { [\"192.168.1.107\"] = 1, [\"192.168.1.109\"] = 0 }",
         "web:del_server \"192.168.1.109\"",
         "add_mark { mark = 9, daddr = \"192.168.1.100\", proto = \"udp\", dports = { 53, \"100-200\" } }",
-        "set_mark { mark = 4, daddr = \"192.168.1.99\", proto = \"tcp\", dports = { 80, 443 } }",
-        "del_mark { mark = 3 }",
+        "set_mark { mark = 4, daddr = \"192.168.1.97\", proto = \"tcp\", dports = { 80, 443 } }",
+        "del_mark { mark = 5 }",
         "add_vip { addr = \"192.168.1.98/32\", dev = \"eth1\" }",
         "del_vip { addr = \"192.168.1.99/32\", dev = \"eth0\" }",
         "set_timeouts { tcp = 100, udp = 30 }",
@@ -35,6 +37,8 @@ fn every_kind_of_change_is_undone() {
         assert!(!said.contains("error"), "{line}: {said}");
         assert_eq!(here.state_text(), before, "{line}: {said}");
     }
+    assert_eq!(pty.says(".delta"), delta);
+    pty.says(".undo 2");
     assert_eq!(pty.says(".delta"), "nothing was changed in this session");
     assert_eq!(pty.says(".undo"), "nothing to undo: this session has changed nothing that stands");
 }
