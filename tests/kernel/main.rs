@@ -8,6 +8,7 @@ mod cycle;
 mod demo;
 mod ipvs;
 mod lab;
+mod repl;
 mod site;
 mod trouble;
 mod web;

@@ -28,6 +28,8 @@ pub struct Asked<'a> {
     pub live: Cell<bool>,
     /// Whether something was typed on the line, for Ctrl-C.
     pub typed: Cell<bool>,
+    /// Columns of the prompt.
+    pub prompt: Cell<usize>,
 }
 
 /// Without the margins.
@@ -94,7 +96,21 @@ impl Hinter for Asked<'_> {
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Remark> {
         self.typed.set(!line.is_empty());
-        remark(line, pos).map(Remark)
+        remark(line, pos).and_then(|text| self.fitted(line, text)).map(Remark)
+    }
+}
+
+impl Asked<'_> {
+    /// Behind the line as far as its row goes: a list of candidates begins in the next one.
+    fn fitted(&self, line: &str, text: String) -> Option<String> {
+        if text.starts_with('\n') {
+            return Some(text);
+        }
+        let (_, columns) = super::keys::size();
+        let before = if line.contains('\n') { 0 } else { self.prompt.get() };
+        let used = before + line.rsplit('\n').next().unwrap_or_default().chars().count();
+        let room = columns.max(1).saturating_sub(used % columns.max(1) + 1);
+        (text.chars().count() <= room).then_some(text)
     }
 }
 

@@ -123,6 +123,7 @@ fn editor<'a>(context: &Context, repl: &Rc<RefCell<Repl<'a>>>) -> Result<Line<'a
         colored,
         live: Cell::new(false),
         typed: Cell::new(false),
+        prompt: Cell::new(0),
     }));
     line.bind_sequence(
         KeyEvent(KeyCode::Backspace, Modifiers::NONE),
@@ -135,6 +136,7 @@ fn ready(line: &mut Line<'_>, repl: &Repl<'_>, prompt: &str) {
     if let Some(helper) = line.helper_mut() {
         helper.live.set(words::is_live(repl));
         helper.typed.set(false);
+        helper.prompt.set(prompt.chars().count());
     }
     let margin = prompt.chars().count();
     for key in [KeyEvent(KeyCode::Enter, Modifiers::NONE), KeyEvent(KeyCode::Char('J'), Modifiers::CTRL)] {

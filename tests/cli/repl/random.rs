@@ -162,27 +162,32 @@ fn ten_thousand_lines_of_anything() {
         if syntax == Syntax::Incomplete || text.trim_start().starts_with('.') || keys.len() > 8_000 {
             pty.keys(&keys);
             keys.clear();
-            // Ctrl-C would be for the line that runs, and drop what is typed ahead.
-            pty.settle_for(20);
-            pty.keys("\x03");
-            // A terminal drops what is typed while it handles Ctrl-C: then once more.
-            for _ in 0..20 {
-                pty.settle_for(50);
-                pty.keys("\x03");
-                pty.settle_for(50);
-                pty.keys("\x15\"sent\" .. 1\r");
-                pty.settle_for(100);
-                if pty.screen().contains("\"sent1\"") {
-                    break;
-                }
-            }
-            pty.wait("\"sent1\"");
-            pty.keys("\x0c");
-            pty.until("a clear screen", |screen| !screen.contains("sent1"));
+            answers(&mut pty);
         }
     }
+    answers(&mut pty);
     assert!(!pty.raw().contains("internal error"), "a panic");
-    assert_eq!(pty.says("7 * 6"), "42");
+}
+
+/// Clears what is being typed, and asks for a sum until it is answered: a terminal drops what is typed while a Ctrl-C
+/// is handled, and a second one on an empty line would leave.
+fn answers(pty: &mut Pty) {
+    let seen = pty.raw().matches("\"sent1\"").count();
+    for _ in 0..40 {
+        pty.settle_for(50);
+        let screen = pty.screen();
+        let last = screen.lines().last().unwrap_or_default();
+        if !(last.starts_with("lvs (") && last.ends_with(")>")) {
+            pty.keys("\x03");
+            pty.settle_for(50);
+        }
+        pty.keys("\"sent\" .. 1\r");
+        pty.settle_for(100);
+        if pty.raw().matches("\"sent1\"").count() > seen {
+            return;
+        }
+    }
+    panic!("it hangs:\n{}", pty.screen());
 }
 
 #[test]

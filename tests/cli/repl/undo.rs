@@ -31,7 +31,7 @@ fn every_kind_of_change_is_undone() {
     ];
     for line in lines {
         let said = pty.says(line);
-        assert!(said.starts_with([' ', '+', '~', '-']) && !said.contains("error"), "{line}: {said}");
+        assert!(!said.is_empty() && !said.contains("error"), "{line}: {said}");
         assert_ne!(here.state_text(), before, "{line}");
         let said = pty.says(".undo");
         assert!(!said.contains("error"), "{line}: {said}");
