@@ -71,7 +71,9 @@ impl Pty {
         if command.get_envs().all(|(name, _)| name != "TERM") {
             command.env("TERM", "xterm");
         }
-        command.env("LVSH_HISTORY", here.root().join("history"));
+        if command.get_envs().all(|(name, _)| name != "LVSH_HISTORY") {
+            command.env("LVSH_HISTORY", here.root().join("history"));
+        }
         // SAFETY: both calls are async-signal-safe, and stdin is the terminal by then.
         unsafe {
             command.pre_exec(|| {

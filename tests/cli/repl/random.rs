@@ -143,7 +143,7 @@ fn ten_thousand_lines_of_anything() {
     let here = director();
     // So low that nothing is paged, and without a history, which would be most of the work.
     let mut command = here.command(&["repl", "-n"]);
-    command.env("NO_COLOR", "1");
+    command.env("NO_COLOR", "1").env("LVSH_HISTORY", "");
     let mut pty = Pty::spawn(&here, command, 3, 200);
     let mut dice = Dice(42);
     let (mut count, mut keys) = (0, String::new());
@@ -152,14 +152,14 @@ fn ten_thousand_lines_of_anything() {
         let Some(syntax) = judge(&text) else { continue };
         count += 1;
         keys.push_str(&format!("\x1b[200~{text}\x1b[201~"));
+        let entered = syntax != Syntax::Incomplete || dice.roll(50) == 0;
         if dice.roll(8) == 0 {
             // Completion in the middle of it; no to a question of many candidates.
             keys.push_str("\x1b[D\tn");
-            keys.push_str("\x15\x0b");
-            continue;
         }
-        keys.push('\r');
-        if syntax == Syntax::Incomplete || text.trim_start().starts_with('.') || keys.len() > 8_000 {
+        // What wants more lines is most often erased: each is a Ctrl-C to wait for.
+        keys.push_str(if entered { "\r" } else { "\x05\x15" });
+        if (entered && syntax == Syntax::Incomplete) || keys.len() > 8_000 {
             pty.keys(&keys);
             keys.clear();
             answers(&mut pty);
