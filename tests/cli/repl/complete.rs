@@ -4,14 +4,18 @@ use super::director;
 use super::pty::{CTRL_C, Pty, TAB};
 
 /// What TAB makes of a line: what is offered, or the line itself when there is one way only.
-fn tab(pty: &mut Pty, typed: &str) -> Vec<String> {
+fn tab(pty: &mut Pty, typed: &str, nothing: bool) -> Vec<String> {
     pty.prompt();
     let before = pty.screen().lines().count();
     pty.keys(typed);
     pty.typed(typed);
+    let unchanged = pty.screen();
     pty.keys(TAB);
-    // An answer takes milliseconds; nothing tells that there is none.
-    pty.settle();
+    if !nothing {
+        pty.until("an answer", |screen| screen != unchanged);
+    }
+    // Nothing tells that there is no answer.
+    pty.settle_for(if nothing { 400 } else { 150 });
     let screen = pty.screen();
     pty.keys(CTRL_C);
     pty.prompt();
@@ -96,7 +100,7 @@ fn at_the_cursor() {
         ("web.nothing.", &["web.nothing."]),
     ];
     for (typed, wanted) in cases {
-        assert_eq!(tab(&mut pty, typed), *wanted, "{typed}");
+        assert_eq!(tab(&mut pty, typed, *wanted == [*typed]), *wanted, "{typed}");
     }
 }
 

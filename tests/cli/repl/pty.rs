@@ -147,6 +147,17 @@ impl Pty {
         String::from_utf8_lossy(&self.raw.lock().expect("the bytes")).into_owned()
     }
 
+    /// Bytes the program wrote so far.
+    pub fn written(&self) -> usize {
+        self.raw.lock().expect("the bytes").len()
+    }
+
+    /// Whether it wrote a text after so many bytes.
+    pub fn wrote_since(&self, begin: usize, text: &str) -> bool {
+        let bytes = self.raw.lock().expect("the bytes");
+        String::from_utf8_lossy(&bytes[begin..]).contains(text)
+    }
+
     #[track_caller]
     pub fn until(&self, what: &str, test: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
@@ -234,10 +245,10 @@ impl Pty {
     }
 
     pub fn settle_for(&self, quiet: u64) {
-        let (mut last, mut since) = (self.raw().len(), Instant::now());
+        let (mut last, mut since) = (self.written(), Instant::now());
         while since.elapsed() < Duration::from_millis(quiet) {
             std::thread::sleep(Duration::from_millis(2));
-            let now = self.raw().len();
+            let now = self.written();
             if now != last {
                 (last, since) = (now, Instant::now());
             }
