@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::repl::Prompt;
 use super::tooling;
 use crate::script::Stdlib;
 
@@ -34,12 +35,11 @@ fn after_help() -> String {
 /// Lua policies for Linux IPVS: planned, applied and undone as one
 #[derive(Debug, Parser)]
 #[command(name = "lvsh", version, after_help = after_help(), disable_help_subcommand = true)]
-#[command(arg_required_else_help = true)]
 pub struct Arguments {
     #[command(flatten)]
     pub common: Common,
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: Option<Verb>,
 }
 
 /// Options that every command takes.
@@ -219,6 +219,9 @@ pub enum Verb {
         #[arg(value_parser = clap::value_parser!(u32).range(0..=65535))]
         weight: Option<u32>,
     },
+    /// A prompt on the live machine; also lvsh alone on a terminal
+    #[command(after_help = "Example:\n  lvsh repl web")]
+    Repl(Prompt),
     /// Check a policy and say what the kernel would do with it that one may not expect
     #[command(after_help = "Example:\n  lvsh lint web")]
     Lint {
@@ -274,6 +277,7 @@ impl Verb {
             Verb::Schema(_) => "schema",
             Verb::Man(_) => "man",
             Verb::Completions(_) => "completions",
+            Verb::Repl(_) => "repl",
         }
     }
 

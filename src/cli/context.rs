@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use signal_hook::SigId;
+
 use super::args::{Color, Common, LockMode, Machine as Which};
 use super::clock;
 use super::lock::Lock;
@@ -32,6 +34,8 @@ pub struct Context {
     start: Instant,
     warnings: RefCell<Vec<Warning>>,
     notes: Notes,
+    /// What makes a second Ctrl-C end the program.
+    second_interrupt: Option<SigId>,
 }
 
 impl Context {
@@ -56,7 +60,7 @@ impl Context {
         };
         let store = store(&common, &machine);
         let cancel = Cancel::new(common.timeout.and_then(|time| start.checked_add(time)));
-        catch_signals(&cancel);
+        let second_interrupt = catch_signals(&cancel);
         Ok(Context {
             common,
             command,
@@ -66,7 +70,13 @@ impl Context {
             start,
             warnings: RefCell::default(),
             notes: Notes::default(),
+            second_interrupt,
         })
+    }
+
+    /// From here on Ctrl-C ends what runs and never the program: who is impatient at a prompt presses it twice.
+    pub fn outlive_interrupts(&self) {
+        self.second_interrupt.map(signal_hook::low_level::unregister);
     }
 
     /// The machine; `read_only` even where the command line does not say it.
@@ -83,11 +93,16 @@ impl Context {
     }
 
     pub fn engine(&self) -> Result<Engine> {
+        self.engine_with(&self.cancel)
+    }
+
+    /// A VM that is ended by another stop, as that of a prompt whose VM was given up.
+    pub fn engine_with(&self, cancel: &Cancel) -> Result<Engine> {
         let lib_dirs = vec![self.common.config_dir.join("lib")];
         let stdlib = self.common.stdlib.into();
         let recall = super::care::recall(self.store.as_ref());
         let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust: super::find::check, recall };
-        Engine::new(limits, self.cancel.clone())
+        Engine::new(limits, cancel.clone())
     }
 
     /// How long this run has taken so far.
@@ -221,13 +236,18 @@ fn style(color: Color, terminal: bool) -> Style {
 
 /// The first Ctrl-C or SIGTERM asks the run to stop and roll back; the second ends it at once, and its journal
 /// tells the next run what may be half made.
-fn catch_signals(cancel: &Cancel) {
+fn catch_signals(cancel: &Cancel) -> Option<SigId> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut second_interrupt = None;
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         // Registering fails only for signals that cannot be caught.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, cancel.flag());
+        let second = signal_hook::flag::register_conditional_shutdown(signal, 130, cancel.flag());
+        if signal == SIGINT {
+            second_interrupt = second.ok();
+        }
         let _ = signal_hook::flag::register(signal, cancel.flag());
     }
+    second_interrupt
 }
 
 fn terminal_width() -> Option<u16> {

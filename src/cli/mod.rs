@@ -18,6 +18,7 @@ mod lock;
 mod look;
 mod machine;
 mod policy;
+mod repl;
 mod restart;
 mod run;
 mod stage;
@@ -61,7 +62,11 @@ fn whole() -> ExitCode {
     let (common, verb) = match ipvsadm::words(&args) {
         Some((common, words)) => (common, Verb::Ipvsadm(words)),
         None => match Arguments::try_parse_from(args) {
-            Ok(Arguments { common, verb }) => (common, verb),
+            Ok(Arguments { common, verb: Some(verb) }) => (common, verb),
+            Ok(Arguments { common, verb: None }) if repl::on_terminal() => {
+                (common, Verb::Repl(repl::Prompt::default()))
+            }
+            Ok(Arguments { verb: None, .. }) => return no_verb(),
             Err(error) => return usage(&error, start),
         },
     };
@@ -122,6 +127,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Completions(asked) => Ok(tooling::completions(&asked)),
         // It has exit codes of its own.
         Verb::Ipvsadm(_) => Ok(Done::default()),
+        Verb::Repl(prompt) => repl::repl(context, &prompt),
     }
 }
 
@@ -133,6 +139,13 @@ fn command_line() -> String {
         text.truncate(end);
     }
     text
+}
+
+/// Without a command and without a terminal there is nothing to do but to say what there is.
+fn no_verb() -> ExitCode {
+    use clap::CommandFactory;
+    eprint!("{}", Arguments::command().render_help());
+    ExitCode::from(2)
 }
 
 /// Help and version are answers; everything else that clap says is wrong usage, as a document if one was asked for.

@@ -1,6 +1,6 @@
 //! run and eval: scripts whose changes are made at once, and taken back if they fail.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -18,8 +18,12 @@ use crate::script::{Answer, Job};
 use crate::view::{PlanView, changes, plan_text, step_text};
 
 pub fn run(context: &Context, file: PathBuf, args: Vec<String>) -> Result<Done> {
-    find::check(&file)?;
+    let stdin = file == Path::new("-");
+    if !stdin {
+        find::check(&file)?;
+    }
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = if stdin { "stdin".to_string() } else { stem };
     go(context, &format!("run-{stem}"), Job::Run { path: file, args })
 }
 
@@ -150,7 +154,7 @@ fn told(context: &Context, session: &Session, answer: Answer) -> Done {
 }
 
 /// A script that was killed is taken back before it runs again: as far as what it made still stands.
-pub fn recover(context: &Context, name: &str, session: &mut Session) -> Result<()> {
+pub(super) fn recover(context: &Context, name: &str, session: &mut Session) -> Result<()> {
     let Some(store) = &context.store else { return Ok(()) };
     let file = store.journal_file(name);
     if let Some(warning) = journal::put_aside(&file)? {
@@ -173,20 +177,7 @@ pub fn recover(context: &Context, name: &str, session: &mut Session) -> Result<(
 /// What brings back what was before those changes whose outcome is what the machine has. Only the difference: what was
 /// removed and added again, as an eviction does, is not done once more.
 fn still_standing(left: &Leftover, session: &mut Session) -> Result<Vec<Action>> {
-    let services = left.actions.iter().filter_map(|action| action.step.service().copied()).collect();
-    let sysctls = left.actions.iter().filter_map(|action| match &action.step {
-        Step::SetSysctl { name, .. } => Some(name.clone()),
-        _ => None,
-    });
-    let want = Want {
-        services: Services::Only(services),
-        marks: true,
-        vips: true,
-        routes: true,
-        tunnels: true,
-        host: true,
-        sysctls: sysctls.collect(),
-    };
+    let want = want_of(&left.actions);
     let now = session.see(&want)?.clone();
     let mut state = now.clone();
     for action in left.actions.iter().rev() {
@@ -201,8 +192,26 @@ fn still_standing(left: &Leftover, session: &mut Session) -> Result<Vec<Action>>
     Ok(diff(&now, &state).into_iter().map(Action::from).collect())
 }
 
+/// What must be read to know what became of these.
+pub(super) fn want_of(actions: &[Action]) -> Want {
+    let services = actions.iter().filter_map(|action| action.step.service().copied()).collect();
+    let sysctls = actions.iter().filter_map(|action| match &action.step {
+        Step::SetSysctl { name, .. } => Some(name.clone()),
+        _ => None,
+    });
+    Want {
+        services: Services::Only(services),
+        marks: true,
+        vips: true,
+        routes: true,
+        tunnels: true,
+        host: true,
+        sysctls: sysctls.collect(),
+    }
+}
+
 /// Whether the machine is as this step left it.
-fn stands(state: &State, step: &Step) -> bool {
+pub(super) fn stands(state: &State, step: &Step) -> bool {
     let entry = |key| state.services.get(key);
     let marked = |selector, entry: &MarkEntry| state.marks.get(selector) == Some(entry);
     match step {

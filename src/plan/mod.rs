@@ -5,6 +5,7 @@ mod diff;
 mod dump;
 mod execute;
 mod expect;
+mod fold;
 mod journal;
 mod lint;
 mod order;
@@ -18,6 +19,7 @@ pub use buckets::buckets_moved;
 pub use diff::diff;
 pub use dump::{Dump, Says};
 pub use execute::{Report, execute};
+pub use fold::{before, fold};
 pub use journal::{Journal, NoJournal};
 
 pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_plan, lint_ramps};

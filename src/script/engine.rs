@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cancel::Cancel;
+use super::console::{Ask, Told};
 use super::host::{Host, LOAD_LIMIT, Shared, load_timeout};
 use super::sandbox::Stdlib;
 use super::shown::Shown;
@@ -69,6 +70,8 @@ pub enum Job {
     Run { path: PathBuf, args: Vec<String> },
     /// An expression, or statements. Globals may be made, and stay.
     Eval { code: String },
+    /// What a prompt asks.
+    Ask(Ask),
 }
 
 /// What a job brought.
@@ -84,6 +87,8 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// What `lvs.state` tables hold now, by name: to be kept if the run ends well.
     pub states: Vec<(String, serde_json::Value)>,
+    /// After `Ask`.
+    pub told: Option<Told>,
 }
 
 /// A policy file that was loaded.
@@ -165,6 +170,11 @@ impl Engine {
         }
     }
 
+    /// Whether the VM was given up, and every later job fails.
+    pub fn given_up(&self) -> bool {
+        self.given_up
+    }
+
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<Session>> {
         // A panic on the VM's thread must not keep the session from being rolled back.
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
@@ -187,7 +197,9 @@ impl Engine {
             }
             if stop_since.get_or_insert_with(Instant::now).elapsed() >= GRACE {
                 self.given_up = true;
-                let error = match self.cancel.reason() {
+                let reason = self.cancel.reason();
+                self.cancel.give_up();
+                let error = match reason {
                     Some(kind) => self.cancel.error(kind),
                     None => load_timeout(),
                 };

@@ -11,6 +11,7 @@ use super::engine::{Limits, Recall};
 use super::source::Sources;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Session;
+use crate::view::Topic;
 
 /// The session while a job runs; taken out when the job is over, or when the VM is given up.
 pub(super) type Shared = Arc<Mutex<Option<Session>>>;
@@ -43,6 +44,10 @@ pub(super) struct Host {
     pub recall: Recall,
     /// Whether globals may be made: in `eval` and the REPL.
     pub loose: Cell<bool>,
+    /// Whether a line of a prompt runs: what a policy owns is remembered by the verbs of the command line only.
+    pub prompt: Cell<bool>,
+    /// The page that a line of a prompt asked for.
+    pub help: RefCell<Option<Topic>>,
 }
 
 impl Host {
@@ -63,6 +68,8 @@ impl Host {
             states: RefCell::default(),
             recall: limits.recall.clone(),
             loose: Cell::new(false),
+            prompt: Cell::new(false),
+            help: RefCell::default(),
         }
     }
 

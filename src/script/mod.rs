@@ -12,6 +12,7 @@ mod api;
 mod bind;
 mod build;
 mod cancel;
+mod console;
 mod convert;
 mod engine;
 mod fault;
@@ -31,6 +32,10 @@ mod vm;
 mod tests;
 
 pub use cancel::Cancel;
+pub use console::{
+    Ask, Class, Cursor, Expected, Inside, Look, Seg, Slot, Syntax, Told, Word, check_syntax, classes, cursor,
+    expected,
+};
 pub use engine::{Answer, Engine, Job, Limits, Loaded, Recall};
 pub use natives::{Level, check_name, set_log_level};
 pub use registry::{Entry, Param, registry};

@@ -87,12 +87,17 @@ fn print(lua: &Lua, args: MultiValue) -> mlua::Result<()> {
         line.push_str(&tostring.call::<mlua::LuaString>(value)?.to_string_lossy());
     }
     line.push('\n');
+    write_out(&line);
+    Ok(())
+}
+
+/// To where `print` writes.
+pub(super) fn write_out(text: &str) {
     // A closed pipe is the reader's business.
     let _ = match ASIDE.load(Ordering::Relaxed) {
-        true => std::io::stderr().write_all(line.as_bytes()),
-        false => std::io::stdout().write_all(line.as_bytes()),
+        true => std::io::stderr().write_all(text.as_bytes()),
+        false => std::io::stdout().write_all(text.as_bytes()),
     };
-    Ok(())
 }
 
 /// `load` of text; bytecode could break the VM. Its chunk's source is kept for messages.

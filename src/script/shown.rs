@@ -154,7 +154,7 @@ impl Walk<'_> {
 }
 
 /// The sequence of a table, and its other entries sorted by key.
-fn entries(table: &Table) -> (Vec<Value>, Vec<(Value, Value)>) {
+pub(super) fn entries(table: &Table) -> (Vec<Value>, Vec<(Value, Value)>) {
     let len = table.raw_len().min(WIDTH);
     let items: Vec<Value> = (1..=len).map_while(|index| table.raw_get(index).ok()).collect();
     let mut named = Vec::new();
@@ -174,7 +174,7 @@ fn entries(table: &Table) -> (Vec<Value>, Vec<(Value, Value)>) {
     (items, named)
 }
 
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value.is_nan() {
         "0/0".to_string()
     } else if value.is_infinite() {
@@ -184,7 +184,7 @@ fn number(value: f64) -> String {
     }
 }
 
-fn quote(bytes: &[u8], out: &mut String) {
+pub(super) fn quote(bytes: &[u8], out: &mut String) {
     out.push('"');
     match std::str::from_utf8(bytes) {
         Ok(text) => {
@@ -214,7 +214,7 @@ fn quote(bytes: &[u8], out: &mut String) {
     out.push('"');
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     const WORDS: [&str; 22] = [
         "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in",
         "local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while",

@@ -9,6 +9,7 @@ use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, Table, Value, VmState};
 
 use super::api;
+use super::console::{Console, answer};
 use super::engine::{Answer, Job, Limits, Loaded};
 use super::host::{Host, LOAD_LIMIT, load_timeout};
 use super::natives::{Rehearsals, check_name, declared_of};
@@ -22,10 +23,12 @@ use crate::error::{Error, Kind, Result, did_you_mean};
 const EVERY: u32 = 10_000;
 
 pub(super) struct Vm {
-    lua: Lua,
-    host: Rc<Host>,
+    pub(super) lua: Lua,
+    pub(super) host: Rc<Host>,
     /// What the loaded file returned, and its name.
-    policy: Option<(Table, String)>,
+    pub(super) policy: Option<(Table, String)>,
+    /// Made when a prompt first asks.
+    pub(super) console: Option<Console>,
 }
 
 impl Vm {
@@ -47,7 +50,7 @@ impl Vm {
         // Policies are built once and kept: collecting while they grow only costs. The limit collects when it must.
         lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(400)));
         guard(&lua, host, EVERY)?;
-        Ok(Vm { lua, host: Rc::clone(host), policy: None })
+        Ok(Vm { lua, host: Rc::clone(host), policy: None, console: None })
     }
 
     /// Runs one job to its end; never longer than its stop allows, unless it hangs in a C function.
@@ -55,6 +58,7 @@ impl Vm {
         self.host.status.take();
         self.host.warnings.take();
         self.host.loose.set(false);
+        self.host.prompt.set(false);
         self.host.entry.take();
         self.host.stopped.take();
         self.host.states.take();
@@ -63,6 +67,7 @@ impl Vm {
             Job::Call { method, args } => self.call(&method, &args),
             Job::Run { path, args } => self.script(&path, args),
             Job::Eval { code } => self.eval(&code),
+            Job::Ask(ask) => answer(self, ask),
         };
         // A coroutine may have swallowed the stop as a value: the flag has the last word.
         let stopped = self.host.stop();
@@ -81,7 +86,7 @@ impl Vm {
         Ok(answer)
     }
 
-    fn load(&mut self, path: &Path) -> Result<Answer> {
+    pub(super) fn load(&mut self, path: &Path) -> Result<Answer> {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         self.host.owner.replace(stem);
         let function = self.compile_file(path)?;
@@ -209,7 +214,13 @@ impl Vm {
     }
 
     fn compile_file(&self, path: &Path) -> Result<Function> {
-        let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+        let stdin = path == Path::new("-");
+        let bytes = if stdin {
+            std::io::read_to_string(std::io::stdin()).map(String::into_bytes)
+        } else {
+            std::fs::read(path)
+        };
+        let bytes = bytes.map_err(|error| Error::io("read", path, &error))?;
         let text = String::from_utf8(bytes).map_err(|_| {
             Error::new(Kind::Script, "syntax", format!("{} is not text in UTF-8", path.display()))
         })?;
@@ -219,14 +230,14 @@ impl Vm {
         if !dirs.contains(&own) {
             dirs.insert(0, own);
         }
-        let name = format!("@{}", path.display());
+        let name = if stdin { "=stdin".to_string() } else { format!("@{}", path.display()) };
         let source = self.host.sources.keep(&name, &text);
         let chunk = self.lua.load(&*source).set_name(name.as_str()).set_mode(ChunkMode::Text);
         chunk.into_function().map_err(|error| syntax(&self.host, &name, &error))
     }
 
     /// Calls with the message handler that makes one error of whatever is raised.
-    fn protected(&self, function: &Function, args: MultiValue) -> Result<MultiValue> {
+    pub(super) fn protected(&self, function: &Function, args: MultiValue) -> Result<MultiValue> {
         let call = || -> mlua::Result<MultiValue> {
             let xpcall: Function = self.lua.named_registry_value("lvsh.xpcall")?;
             let handler: Function = self.lua.named_registry_value("lvsh.caught")?;
@@ -253,6 +264,11 @@ impl Vm {
         let Ok(records) = Records::of(&self.lua) else { return Answer::default() };
         let values = values.iter().map(|value| shown(&self.lua, &self.host, &records, value)).collect();
         Answer { values, ..Answer::default() }
+    }
+
+    /// An error that did not pass the message handler.
+    pub(super) fn outside(&self, error: &mlua::Error) -> Error {
+        caught_outside(&self.host, error)
     }
 
     /// What the tables of `lvs.state` hold now.

@@ -8,12 +8,38 @@ use crate::error::{Error, Excerpt, Kind, Origin};
 ///
 /// `nothing`: what to say of the changes when the error does not know; empty for commands that make none.
 pub fn error_text(error: &Error, nothing: &str, style: Style) -> String {
-    let mut out = String::new();
     let place = match &error.origin {
         Some(origin) => origin.to_string(),
         None => "lvsh".to_string(),
     };
-    out.push_str(&format!("{}: {}\n", style.bold(&place), style.bad(&error.message)));
+    error_at(&place, error, nothing, style)
+}
+
+/// An error of a line that was typed a moment ago under the name `line`: its place is before the user's eyes, and
+/// what the caret says is not said again.
+pub fn prompt_error(error: &Error, line: &str, style: Style) -> String {
+    let mut error = error.clone();
+    let place = match &error.origin {
+        Some(origin) if *origin.file != *line => format!("error: {origin}"),
+        _ => "error".to_string(),
+    };
+    if let (Some(excerpt), Some(hint)) = (&mut error.excerpt, &error.hint) {
+        if excerpt.label.is_empty() && !hint.contains('\n') {
+            excerpt.label = hint.clone();
+        }
+        if let Some(short) = error.message.strip_suffix(hint.as_str()) {
+            error.message = short.trim_end_matches([' ', ';']).to_string();
+        }
+    }
+    if error.excerpt.as_ref().is_some_and(|excerpt| excerpt.label.starts_with("did you mean")) {
+        error.notes.retain(|note| !note.starts_with("fields: ") && !note.starts_with("methods: "));
+    }
+    error_at(&place, &error, "", style)
+}
+
+fn error_at(place: &str, error: &Error, nothing: &str, style: Style) -> String {
+    let mut out = String::new();
+    out.push_str(&format!("{}: {}\n", style.bold(place), style.bad(&error.message)));
     let boxed = error.excerpt.as_deref().filter(|excerpt| !excerpt.lines.is_empty());
     if let Some(excerpt) = boxed {
         out.push_str(&excerpt_text(excerpt, style));

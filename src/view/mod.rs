@@ -2,9 +2,11 @@
 //!
 //! Nothing here reads or writes anything: strings come out, `cli` and `script` put them somewhere.
 
+mod echo;
 mod error;
 mod export;
 mod fields;
+mod grid;
 mod help;
 pub mod ipvsadm;
 mod json;
@@ -23,9 +25,11 @@ mod style;
 mod table;
 mod value;
 
-pub use error::{error_text, warning_text};
+pub use echo::echo_text;
+pub use error::{error_text, prompt_error, warning_text};
 pub use export::{Exported, Policy, json, json_value, policy, read_json, save};
 pub use fields::{Field, fields};
+pub use grid::{Grid, Printed, printed_text};
 pub use help::{Row, Topic, help_text};
 pub use ipvsadm::{ipvsadm, ipvsadm_service};
 pub use json::{changes, compact, document, document_line, error_value};
@@ -39,4 +43,4 @@ pub use shell::{Script, nft_only, shell, shell_script};
 pub use status::{Care, ServerCare, StatusView, span, status_text};
 pub use step::{sign, step_text};
 pub use style::Style;
-pub use value::{server_value, service_value, state_value, stats_value};
+pub use value::{net_text, server_value, service_value, state_value, stats_value};

@@ -258,7 +258,7 @@ impl Tree<'_> {
 }
 
 /// How many percent of a hashing scheduler's clients go elsewhere; known when the servers stay the same.
-fn moved(before: &ServiceEntry, after: &BTreeMap<ServerKey, Server>) -> Option<u32> {
+pub(super) fn moved(before: &ServiceEntry, after: &BTreeMap<ServerKey, Server>) -> Option<u32> {
     if !before.servers.keys().eq(after.keys()) {
         return None;
     }

@@ -124,7 +124,7 @@ fn plain_rows(view: &StatusView<'_>, key: &ServiceKey, entry: &ServiceEntry) -> 
     if rows.is_empty() {
         return String::new();
     }
-    table(&[" server", "weight", "method", "active", "inact", "templates"], rows, &[1, 3, 4, 5], 2, None)
+    table(&[" server", "weight", "method", "active", "inact", "templates"], rows, &[1, 3, 4, 5], (2, 0), None)
 }
 
 fn cared_rows(view: &StatusView<'_>, key: &ServiceKey, entry: &ServiceEntry, care: &Care<'_>) -> String {
@@ -146,7 +146,7 @@ fn cared_rows(view: &StatusView<'_>, key: &ServiceKey, entry: &ServiceEntry, car
         return String::new();
     }
     let header = [" server", "weight", "admin", "health", "active", "inact", "templates", "last probe", ""];
-    table(&header, rows, &[1, 4, 5, 6], 7, None)
+    table(&header, rows, &[1, 4, 5, 6], (7, 0), None)
 }
 
 /// `mark 3: 192.168.1.99 tcp { 80, 443 }`

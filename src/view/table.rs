@@ -8,13 +8,18 @@ use crate::model::Server;
 /// Terminals with fewer columns get shorter headings, and some columns less.
 pub(super) const NARROW: u16 = 100;
 
+/// Columns of the column that wraps, at least, in a table for so many.
+pub(super) fn least(width: Option<u16>) -> u16 {
+    if width.is_some_and(|width| width < NARROW) { 13 } else { 20 }
+}
+
 /// A table without lines: columns two spaces apart, those in `right` aligned to the right, and one that wraps when
-/// the width is too small.
+/// the width is too small, but to no less than so many columns.
 pub(super) fn table(
     header: &[&str],
     rows: Vec<Vec<String>>,
     right: &[usize],
-    wraps: usize,
+    (wraps, least): (usize, u16),
     width: Option<u16>,
 ) -> String {
     let mut table = Table::new();
@@ -26,7 +31,6 @@ pub(super) fn table(
     for row in rows {
         table.add_row(row);
     }
-    let least = if width.is_some_and(|width| width < NARROW) { 13 } else { 20 };
     // Names and numbers stay whole; one column gives way.
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_constraint(match index == wraps && width.is_some() {

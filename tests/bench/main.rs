@@ -7,13 +7,18 @@ mod cases;
 #[path = "../kernel/support/datagrams.rs"]
 mod datagrams;
 mod measure;
+mod prompt;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     // `cargo bench` adds --bench; cargo and nextest ask for a list.
     let words: Vec<&str> = args.iter().map(String::as_str).filter(|word| *word != "--bench").collect();
     match words[..] {
-        ["host", lvsh] => cases::host(lvsh),
+        ["host", lvsh] => {
+            cases::host(lvsh);
+            prompt::prompt(lvsh);
+        }
+        ["prompt", lvsh] => prompt::prompt(lvsh),
         ["lab", lvsh, rounds] => cases::lab(lvsh, rounds.parse().expect("a number of rounds")),
         _ => println!("tests/bench/run measures; this program alone does nothing"),
     }

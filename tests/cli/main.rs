@@ -11,6 +11,7 @@ mod locks;
 mod moving;
 mod policies;
 mod reading;
+mod repl;
 mod shared;
 mod support;
 mod tooling;

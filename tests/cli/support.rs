@@ -106,6 +106,12 @@ impl Playground {
         fs::read(self.machine()).unwrap_or_default()
     }
 
+    /// What is on the machine, read and written again: two equal machines are equal texts.
+    pub fn state_text(&self) -> String {
+        let value: serde_json::Value = serde_json::from_slice(&self.bytes()).expect("a machine");
+        value.to_string()
+    }
+
     /// Files of the state folder, sorted.
     pub fn state_files(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.state())

@@ -14,6 +14,7 @@ mod ipvs;
 mod lab;
 mod moving;
 mod reading;
+mod repl;
 mod selftest;
 mod site;
 mod traffic;

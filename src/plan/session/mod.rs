@@ -59,6 +59,8 @@ pub struct Session {
     claimed: Owned,
     /// What to go back to when each running rehearsal ends, innermost last.
     rehearsals: Vec<Rehearsal>,
+    /// What was sent and then taken back, in the order of its sending.
+    taken_back: Vec<Action>,
     /// For the user, after the run.
     pub warnings: Vec<String>,
 }
@@ -82,6 +84,7 @@ impl Session {
             held: Owned::default(),
             claimed: Owned::default(),
             rehearsals: Vec::new(),
+            taken_back: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -328,6 +331,11 @@ impl Session {
     /// What was sent at once so far.
     pub fn sent(&self) -> &[Action] {
         &self.sent
+    }
+
+    /// What was sent, and taken back by [`Session::back_to`].
+    pub fn taken_back(&self) -> &[Action] {
+        &self.taken_back
     }
 
     /// Ends a live run well: its journal is no longer needed.

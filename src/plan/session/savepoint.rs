@@ -57,6 +57,7 @@ impl Session {
         {
             self.warnings.push(error.to_string());
         }
+        self.taken_back.extend(undo.actions.iter().cloned());
         for step in undo.inverse().steps() {
             for state in [&mut self.view, &mut self.actual] {
                 // Our picture may be behind the kernel; the kernel's answer was checked above.

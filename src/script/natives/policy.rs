@@ -7,7 +7,7 @@ use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, UserData, Value};
 use super::change::{back, mark, plan_desired, plan_record};
 use super::health::{self, Care, care, weighed};
 use super::{Call, here, read};
-use crate::error::Origin;
+use crate::error::{Error, Kind, Origin};
 use crate::plan::Declared;
 use crate::script::bind::native;
 use crate::script::build;
@@ -213,11 +213,22 @@ fn text(value: Option<&Value>) -> String {
     }
 }
 
+/// What a policy owns is remembered by `lvsh start`; started from a prompt, nobody would know what to stop.
+fn not_at_a_prompt(host: &Host) -> Checked<()> {
+    if !host.prompt.get() {
+        return Ok(());
+    }
+    let text = "a policy is not started or stopped at the prompt, which would not remember what it owns";
+    let error = Error::new(Kind::Script, "no_effects", text);
+    Err(Fault::new(error.hint("policy:plan() shows what it would do; lvsh start, stop and apply do it")))
+}
+
 pub type Inner = fn(&Lua, &Rc<Host>, &[Value]) -> Checked<Value>;
 
 /// What the Lua part is built from; none of these is visible to scripts.
 const INNER: &[(&str, Inner)] = &[
     ("declare", |lua, host, args| {
+        not_at_a_prompt(host)?;
         let declared = weighed(&kept(args.first())?, args.get(3))?;
         let adopt = args.get(2) == Some(&Value::Boolean(true));
         let origin = caller(lua);
@@ -227,6 +238,7 @@ const INNER: &[(&str, Inner)] = &[
         Ok(Value::Nil)
     }),
     ("release", |_, host, _| {
+        not_at_a_prompt(host)?;
         host.with(|session| session.release_held())?;
         Ok(Value::Nil)
     }),

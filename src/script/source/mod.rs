@@ -4,6 +4,7 @@ mod find;
 mod lexer;
 
 pub(super) use find::{Spot, Target, Words};
+pub(super) use lexer::{Kind, Token, tokens};
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -28,6 +29,11 @@ impl Sources {
         };
         self.texts.borrow_mut().insert(name.to_string(), Rc::clone(&text));
         text
+    }
+
+    /// A chunk that will not be asked for again.
+    pub fn forget(&self, name: &str) {
+        self.texts.borrow_mut().remove(name);
     }
 
     pub fn get(&self, name: &str) -> Option<Rc<str>> {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::ListView;
 use crate::model::{Server, ServerKey, ServerLive, ServiceEntry, ServiceKey, Stats};
-use crate::view::table::{NARROW, table};
+use crate::view::table::{NARROW, least, table};
 
 /// Which columns. Without any of them: how servers are used and how busy they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,6 +186,7 @@ fn grid(view: &ListView<'_>, columns: Columns) -> String {
         (0..chosen.len()).filter(|at| chosen.get(*at).is_some_and(|column| column.right)).collect();
     let header: Vec<&str> = chosen.iter().map(|column| column.name).collect();
     let wraps = if columns.is_numbers() { usize::MAX } else { 1 };
+    let wraps = (wraps, least(view.width));
     table(&header, lines, &right, wraps, if columns.wide { None } else { view.width })
 }
 

@@ -8,7 +8,7 @@ pub use connections::{ConnectionRows, connection_value};
 
 use super::Style;
 use super::marks::group;
-use super::table::{count, table};
+use super::table::{count, least, table};
 use crate::model::{Fou, Observed, ServerLive, ServiceKey, State, Timeouts};
 
 /// What is listed.
@@ -54,7 +54,13 @@ fn marks(view: &ListView<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    table(&["mark", "packets", "policy"], rows.into_iter().map(|(_, row)| row).collect(), &[], 1, view.width)
+    table(
+        &["mark", "packets", "policy"],
+        rows.into_iter().map(|(_, row)| row).collect(),
+        &[],
+        (1, least(view.width)),
+        view.width,
+    )
 }
 
 fn host(view: &ListView<'_>) -> String {

@@ -1,0 +1,82 @@
+//! Banner and prompt.
+
+use super::core::{Repl, policies};
+use crate::backend::Want;
+use crate::cli::machine::Machine;
+use crate::error::Result;
+use crate::plan::Mode;
+
+/// `lvs (live)> `, `lvs (memory, dry +1)> `
+pub fn prompt(repl: &Repl<'_>) -> String {
+    format!("lvs ({})> ", mode(repl))
+}
+
+/// What a change would meet: `live`, `memory`, `netns blue`, `dry +2`, `read-only`.
+pub fn mode(repl: &Repl<'_>) -> String {
+    let common = &repl.context.common;
+    let memory = matches!(repl.context.machine, Machine::Memory(_));
+    let mut words = Vec::new();
+    if memory {
+        words.push("memory".to_string());
+    }
+    words.extend(common.netns.as_ref().map(|name| format!("netns {name}")));
+    match &repl.stage {
+        Some(stage) => match stage.plan().len() {
+            0 => words.push("dry".to_string()),
+            count => words.push(format!("dry +{count}")),
+        },
+        None if common.read_only => words.push("read-only".to_string()),
+        None if !memory => words.insert(0, "live".to_string()),
+        None => {}
+    }
+    words.join(", ")
+}
+
+/// Whether a change reaches a kernel.
+pub fn is_live(repl: &Repl<'_>) -> bool {
+    repl.stage.is_none() && !repl.context.common.read_only && matches!(repl.context.machine, Machine::Kernel)
+}
+
+/// Two lines; what cannot be read is told apart.
+pub fn banner(repl: &mut Repl<'_>) -> String {
+    let mut parts = vec![format!("lvsh {}", env!("CARGO_PKG_VERSION"))];
+    let seen = counts(repl);
+    match &seen {
+        Ok(words) => parts.extend(words.iter().filter(|word| !word.is_empty()).cloned()),
+        Err(error) => repl.context.warn("", error.to_string()),
+    }
+    let names = policies(&repl.context.common.config_dir);
+    if !names.is_empty() {
+        const SHOWN: usize = 8;
+        let more =
+            if names.len() > SHOWN { format!(", … {} more", names.len() - SHOWN) } else { String::new() };
+        parts.push(format!("policies: {}{more}", names[..names.len().min(SHOWN)].join(", ")));
+    }
+    let help = "help  or  help(x);  x? ;  .help for commands;  Ctrl-D leaves.";
+    format!("{}\n{help}        mode: {}\n\n", parts.join("   "), mode(repl))
+}
+
+fn counts(repl: &mut Repl<'_>) -> Result<[String; 2]> {
+    let mut session = repl.machines.session(repl.context, Mode::Live)?;
+    let machine = session.capabilities()?;
+    let state = session.see(&Want { services: crate::backend::Services::All, ..Want::default() })?;
+    let servers: usize = state.services.values().map(|entry| entry.servers.len()).sum();
+    let plural =
+        |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+    let counts = format!("{}, {}", plural(state.services.len(), "service"), plural(servers, "server"));
+    let kernel = match repl.context.machine {
+        Machine::Kernel => format!("kernel {} IPVS {}", machine.release, machine.version),
+        Machine::Memory(_) | Machine::Dump(_) => String::new(),
+    };
+    Ok([kernel, counts])
+}
+
+/// A name as it stands where there is one in the API or the session, else as a string: for `help`.
+pub fn quoted(name: &str) -> String {
+    let bare = name.trim_matches('"');
+    if bare.is_empty() {
+        return String::new();
+    }
+    let known = crate::script::help::topic(bare).is_some();
+    if known || name.starts_with('"') { format!("\"{bare}\"") } else { bare.replace(':', ".") }
+}

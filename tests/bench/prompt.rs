@@ -1,0 +1,80 @@
+//! From a key to the screen: a prompt on a machine in memory with 10,000 services.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::pty::{Winsize, openpty};
+
+const SERVICES: usize = 10_000;
+const ROUNDS: usize = 15;
+
+/// Types what was asked for and waits for words on the screen.
+struct Prompt {
+    master: File,
+    seen: String,
+}
+
+impl Prompt {
+    fn until(&mut self, keys: &str, words: &str) -> Duration {
+        self.seen.clear();
+        let start = Instant::now();
+        self.master.write_all(keys.as_bytes()).expect("keys");
+        let mut buffer = [0; 65536];
+        while !self.seen.contains(words) {
+            let count = self.master.read(&mut buffer).expect("the prompt");
+            self.seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            assert!(start.elapsed() < Duration::from_secs(20), "{words:?} did not come: {}", self.seen);
+        }
+        start.elapsed()
+    }
+}
+
+pub fn prompt(lvsh: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let machine = folder.path().join("big.json");
+    let code = format!(
+        "local all = {{}} for i = 1, {SERVICES} do all[i] = {{ fwmark = i, scheduler = \"wlc\", servers = {{ \
+         {{ addr = \"10.0.0.1\" }}, {{ addr = \"10.0.0.2\" }} }} }} end lvs.apply {{ service = all }}"
+    );
+    let made = Command::new(lvsh).arg("--memory").arg(&machine).args(["eval", &code]).status();
+    assert!(made.expect("lvsh").success());
+    let size = Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+    let pair = openpty(Some(&size), None).expect("a terminal");
+    let stdio = || Stdio::from(pair.slave.try_clone().expect("a descriptor"));
+    let mut command = Command::new(lvsh);
+    command.arg("--memory").arg(&machine).arg("repl").stdin(stdio()).stdout(stdio()).stderr(stdio());
+    command.env("TERM", "xterm").env("NO_COLOR", "1").env("LVSH_HISTORY", "");
+    let mut child = command.spawn().expect("lvsh");
+    let mut prompt = Prompt { master: File::from(pair.master), seen: String::new() };
+    prompt.until("", "lvs (memory)> ");
+    let (mut first, mut again, mut member, mut page) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        // After a line that ran, nothing is known of the machine.
+        prompt.until("1\r", "\n1\r\n");
+        prompt.until("get_service { fwmark = 999", "999");
+        first.push(prompt.until("\t", "9999"));
+        again.push(prompt.until("\t", "9999"));
+        prompt.until("\x15web = get_service { fwmark = 7 }", "7 }");
+        prompt.until("\r", "lvs (memory)> ");
+        prompt.until("web.se", "web.se");
+        member.push(prompt.until("\t", "set_weights"));
+        prompt.until("\x15services()", "services()");
+        page.push(prompt.until("\r", "more lines"));
+        prompt.until("q", "lvs (memory)> ");
+    }
+    // It has nothing to lose.
+    child.kill().expect("a signal");
+    child.wait().expect("an end");
+    let show = |what: &str, times: &mut Vec<Duration>| {
+        times.sort();
+        let ms = |at: usize| times[at].as_secs_f64() * 1e3;
+        println!("  {what:<44} {:>7.1} ms   worst {:>7.1} ms", ms(ROUNDS / 2), ms(ROUNDS - 1));
+    };
+    println!("a prompt on {SERVICES} services, key to screen, median of {ROUNDS}");
+    show("completion of a mark, machine read anew", &mut first);
+    show("completion of a mark, again", &mut again);
+    show("completion of fields and methods", &mut member);
+    show("services(), first page", &mut page);
+}
