@@ -24,7 +24,7 @@ pub struct Cursor {
     /// What the word is a field of, which of `.` and `:` is between, and where that stands.
     pub base: Option<(Vec<Seg>, char, usize)>,
     pub inside: Option<Inside>,
-    /// In a comment, or behind a string or number that is whole.
+    /// In a comment, or behind a string that is whole.
     pub nothing: bool,
 }
 
@@ -70,7 +70,7 @@ pub fn cursor(line: &str, pos: usize) -> Cursor {
     }
     if let Some(last) = words.last().copied().filter(|_| end == text.len()) {
         match last.kind {
-            Kind::Name => {
+            Kind::Name | Kind::Number => {
                 (found.at, found.word) = (last.at, last.text.to_string());
                 words.pop();
             }
@@ -79,7 +79,7 @@ pub fn cursor(line: &str, pos: usize) -> Cursor {
                 (found.at, found.word) = (last.at + 1, last.text[1..].to_string());
                 words.pop();
             }
-            Kind::String | Kind::Number => found.nothing = true,
+            Kind::String => found.nothing = true,
             Kind::Symbol => {}
         }
     }
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(at("a .. b").base, None);
         assert!(at("x = 1 -- web.").nothing);
         assert!(at("x = \"web\"").nothing);
-        assert!(at("3").nothing);
+        assert_eq!(at("f { a = 99").word, "99");
     }
 
     fn inside(line: &str) -> Inside {

@@ -83,6 +83,7 @@ fn at_the_cursor() {
         ("web:get_server \"192.168.1.107", &["web:get_server \"192.168.1.107\""]),
         ("get_service { tcp = \"", &["get_service { tcp = \"192.168.1.99:80\""]),
         ("get_service { fwmark = ", &["3", "7"]),
+        ("get_service { fwmark = 7", &["get_service { fwmark = 7"]),
         ("del_mark { mark = ", &["3", "7"]),
         ("del_vip { addr = \"192", &["del_vip { addr = \"192.168.1.99/32\""]),
         ("add_vip { dev = \"e", &["add_vip { dev = \"eth0\""]),
