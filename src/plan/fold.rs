@@ -33,22 +33,30 @@ fn recall(step: &Step, was: &mut State, now: &mut State) {
         Step::AddRule { .. } | Step::AddRoute { .. } | Step::AddTunnel { .. } | Step::AddFou { .. } => {}
         Step::DelRule { key, rule } => {
             if !now.rules.contains_key(key) {
-                [was, now].map(|state| state.rules.insert(*key, *rule));
+                for state in [was, now] {
+                    state.rules.insert(*key, *rule);
+                }
             }
         }
         Step::DelRoute { key, route } => {
             if !now.routes.contains_key(key) {
-                [was, now].map(|state| state.routes.insert(*key, *route));
+                for state in [was, now] {
+                    state.routes.insert(*key, *route);
+                }
             }
         }
         Step::SetTunnel { dev, from: tunnel, .. } | Step::DelTunnel { dev, tunnel } => {
             if !now.tunnels.contains_key(dev) {
-                [was, now].map(|state| state.tunnels.insert(dev.clone(), tunnel.clone()));
+                for state in [was, now] {
+                    state.tunnels.insert(dev.clone(), tunnel.clone());
+                }
             }
         }
         Step::DelFou { key, fou } => {
             if !now.fous.contains_key(key) {
-                [was, now].map(|state| state.fous.insert(*key, *fou));
+                for state in [was, now] {
+                    state.fous.insert(*key, *fou);
+                }
             }
         }
         Step::SetService { key, from, .. } => {
