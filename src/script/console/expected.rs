@@ -111,7 +111,7 @@ mod tests {
     fn the_registry_says_what_is_expected() {
         let of = |line: &str| expected(&cursor(line, line.len()).inside?).and_then(|(_, expected)| expected);
         assert!(matches!(of("add_service { "), Some(Expected::Keys(_))));
-        assert!(matches!(of("add_service { flags = { \""), Some(Expected::Value(Ty::Enum(_), "flags"))));
+        assert!(matches!(of("add_service { flags = { \""), Some(Expected::Value(Ty::Either(_), "flags"))));
         assert!(matches!(
             of("add_service { servers = { { weight = "),
             Some(Expected::Value(Ty::Integer { .. }, "weight"))

@@ -48,7 +48,7 @@ fn at_the_cursor() {
     let cases: &[(&str, &[&str])] = &[
         // Names: of the session, of the API without its prefix, of Lua.
         ("ans", &["answer"]),
-        ("add_", &["add_mark(", "add_service(", "add_vip("]),
+        ("add_s", &["add_service("]),
         ("coro", &["coroutine"]),
         ("lvs.get_", &["lvs.get_service("]),
         ("lvs.log.w", &["lvs.log.warn("]),
