@@ -324,3 +324,16 @@ fn a_script_finds_its_state_again_if_it_ended_well() {
     assert_eq!(run(&bad).code, 3);
     assert_eq!(run(&good).ok().out, "3\n", "the failed run left nothing");
 }
+
+#[test]
+fn a_slow_start_needs_room_to_climb() {
+    let here = Playground::new();
+    let flat = "return lvs.policy { name = 'web', slow_start = { over = '4m' }, mark = { mark = 3, daddr = '192.168.1.99' },
+        service = { fwmark = 3, scheduler = 'wlc', servers = { { addr = '192.168.1.107', weight = 1 } } } }";
+    here.policy("web", flat);
+    let linted = here.run(&["lint", "web"]).ok();
+    assert!(linted.err.contains("fwm:3: base weight 1 cannot ramp; use 8 for all servers"), "{}", linted.err);
+    here.policy("web", &flat.replace("weight = 1", "weight = 8"));
+    let linted = here.run(&["lint", "web"]).ok();
+    assert!(!linted.err.contains("ramp"), "{}", linted.err);
+}
