@@ -67,7 +67,7 @@ Examples:
 /// Which part of the machine.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Only {
-    /// Only this service: fwm:3, tcp:192.0.2.1:80, udp:[2001:db8::1]:53
+    /// Only this service: fwm:3, tcp:192.0.2.1:80
     #[arg(long, value_name = "KEY")]
     service: Option<ServiceKey>,
     /// Only this real server, in all services or on one port

@@ -104,7 +104,7 @@ macro_rules! attributes {
 }
 use attributes;
 
-/// The value of an attribute that an [`NlasIterator`] has checked; empty if its length cannot be.
+/// The value of an attribute that an `NlasIterator` has checked; empty if its length cannot be.
 ///
 /// `NlaBuffer::value` borrows from the `NlaBuffer`; this borrows from the message.
 pub(crate) fn value_of(nla: NlaBuffer<&[u8]>) -> &[u8] {
