@@ -16,10 +16,13 @@ local function of(self)
   return it
 end
 
--- The weights as the last check left them, with what the operator has said since; nil when nothing is known.
+-- The weights as the last check left them, with what the operator has said since; nil when those of the file stand.
 local function weights_of(it, given)
-  if type(given) ~= "table" then return nil end
-  return round(inner.pool(it.declared), it.rules, given.memory, nil, given.admin or {}, given.now)
+  if type(given) ~= "table" then
+    if it.rules.initial ~= "down" then return nil end
+    given = {}
+  end
+  return round(inner.pool(it.declared), it.rules, given.memory, nil, given.admin or {}, given.now or inner.now())
 end
 
 -- args = { adopt = true } takes over what is in the way instead of refusing.

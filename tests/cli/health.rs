@@ -337,3 +337,16 @@ fn a_slow_start_needs_room_to_climb() {
     let linted = here.run(&["lint", "web"]).ok();
     assert!(!linted.err.contains("ramp"), "{}", linted.err);
 }
+
+#[test]
+fn servers_that_begin_down_take_nobody_before_they_are_asked() {
+    let here = Playground::new();
+    let server = Server::new(4, 0);
+    let text = policy(&server, "").replace("rise = 2", "initial = \"down\", min_up = 0, rise = 2");
+    here.policy("web", &text.replace("127.0.0.2", "127.0.0.4"));
+    let started = here.run(&["start", "web"]).ok();
+    assert!(started.out.contains("127.0.0.4   nat weight 0"), "{}", started.out);
+    here.run(&["check", "web"]).ok();
+    let round = here.run(&["check", "web"]).ok();
+    assert!(round.out.contains("127.0.0.4  weight 0 -> 8"), "{}", round.out);
+}

@@ -20,10 +20,14 @@ use super::store::Store;
 use crate::error::{Error, Kind, Result};
 use crate::script::Recall;
 
-/// What a policy's start or check gets to know of health: the last round and the operator's decisions.
+/// What a policy's start or check gets to know of health: the last round and the operator's decisions; `null` when
+/// there is neither, which spares a director of ten thousand servers the question.
 pub fn known(store: &Store, name: &str) -> Result<Value> {
     let memory = memory::load(store, name, memory::Of::Health).memory;
     let admin = decided::load(store, name)?;
+    if memory.is_null() && admin.servers.is_empty() {
+        return Ok(Value::Null);
+    }
     Ok(json!({
         "memory": memory,
         "admin": admin.for_lua(),
