@@ -163,5 +163,5 @@ fn timeouts_version_and_counters() {
     ipvs.zero(None).expect("zeroing all");
     let missing = ipvs.zero(Some(&mark(Family::Ipv6, 1))).expect_err("no such service");
     assert_eq!(missing.errno, Some(libc::ESRCH));
-    assert_eq!(missing.to_string(), "cannot zero service fwm6:1: no such process (ESRCH)");
+    assert_eq!(missing.to_string(), "cannot zero service fwm6:1: it does not exist (ESRCH)");
 }
