@@ -13,7 +13,7 @@ pub fn rank(step: &Step) -> u8 {
         DelVip { .. } | DelRule { .. } => 0,
         // The route goes after the rules that lead to it, a device after the addresses on it.
         DelMark { .. } | DelRoute { .. } | DelTunnel { .. } => 1,
-        // A running daemon forbids servers of the other family (EINVAL), so it stops before and starts after.
+        // A running daemon and a server of the other family forbid each other (EINVAL), so it stops before one comes.
         StopSync { .. } | DelFou { .. } => 2,
         // Host settings hold before the first connection that they concern.
         SetTimeouts { .. } => 3,
@@ -25,14 +25,15 @@ pub fn rank(step: &Step) -> u8 {
         AddServer { .. } => 7,
         SetServer { from, to, .. } if to.weight > from.weight => 8,
         SetServer { .. } => 9,
-        StartSync { .. } => 10,
         // A mark moves to its new service when that one is whole, and before the old one goes.
         AddMark { .. } | SetMark { .. } => 11,
         DelServer { .. } => 12,
         // A rule that leads to an empty table would let the packet go on to table main.
         DelService { .. } | AddRoute { .. } => 13,
+        // When the last server of the other family is gone.
+        StartSync { .. } => 14,
         // Last, when everything behind the address, or behind the mark, is whole.
-        AddVip { .. } | SetVip { .. } | AddRule { .. } => 14,
+        AddVip { .. } | SetVip { .. } | AddRule { .. } => 15,
     }
 }
 

@@ -96,3 +96,12 @@ fn any_field_of_a_service_or_server_counts() {
 fn a_daemon_is_stopped_before_it_is_started_differently() {
     becomes("+y master d0 1", "+y master d0 2", &["stop sync master", "start sync master"]);
 }
+
+/// A daemon and a server of the other family forbid each other: whichever goes, goes before the other comes.
+#[test]
+fn a_sync_daemon_and_a_server_of_the_other_family_never_meet() {
+    let mixed = "+s fwm:3 sh ; +d fwm:3 fd00::2 tun w=1";
+    let synced = "+s fwm:3 sh ; +d fwm:3 10.0.0.2 tun w=1 ; +y master d0 1";
+    becomes(mixed, synced, &["add server fwm:3 10.0.0.2", "del server fwm:3 fd00::2", "start sync master"]);
+    becomes(synced, mixed, &["stop sync master", "add server fwm:3 fd00::2", "del server fwm:3 10.0.0.2"]);
+}
