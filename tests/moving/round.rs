@@ -55,9 +55,8 @@ proptest! {
         let Exported { text, left_out } = as_policy(&dump);
         prop_assert_eq!(&left_out, &Vec::<String>::new());
         prop_assert_eq!(&started(&text), &dump.state, "{}", text);
-        // A server is one line of a table, however much there is to say of it.
         for line in text.lines() {
-            prop_assert!(line == line.trim_end() && line.chars().count() <= 190, "{line}");
+            prop_assert!(line == line.trim_end() && line.chars().count() <= 160, "{line}");
         }
     }
 

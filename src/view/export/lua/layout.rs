@@ -33,6 +33,9 @@ pub fn fields(fields: &[(String, Vec<String>)]) -> Vec<String> {
     out
 }
 
+/// Columns after which even a row is broken, before its last cell.
+const LONGEST: usize = 140;
+
 /// Tables of one line each, the first `columns` cells under each other.
 pub fn rows(rows: &[Vec<String>], columns: usize) -> Vec<String> {
     let width = |column: usize| {
@@ -40,18 +43,24 @@ pub fn rows(rows: &[Vec<String>], columns: usize) -> Vec<String> {
         cells.max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let one = |row: &Vec<String>| {
+    let one = |row: &Vec<String>| -> Vec<String> {
         let mut line = "{ ".to_string();
+        let mut last = 0;
         for (at, cell) in row.iter().enumerate() {
             let more = at + 1 < row.len();
+            last = line.len();
             let text = if more { format!("{cell},") } else { cell.clone() };
             let pad = widths.get(at).filter(|_| more).map_or(0, |width| width + 1);
             line.push_str(&format!("{text:pad$} "));
         }
         line.push_str("},");
-        line
+        if line.chars().count() <= LONGEST {
+            return vec![line];
+        }
+        let (head, tail) = line.split_at(last);
+        vec![head.trim_end().to_string(), format!("  {tail}")]
     };
-    rows.iter().map(one).collect()
+    rows.iter().flat_map(one).collect()
 }
 
 /// A comment, broken between words; of an item that is indented, the lines after the first are so once more.
