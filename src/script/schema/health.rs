@@ -1,9 +1,6 @@
 //! The tables of a policy about health.
 
-use super::probes::{
-    C_AGENT, C_DNS, C_EXEC, C_HTTP, C_HTTPS, C_PING, C_SMTP, C_STEPS, C_TCP, C_TLS, C_UDP, CONCURRENCY, DEV,
-    DYNAMIC, FROM, MARK, MATCH, PORT, TIMEOUT,
-};
+use super::probes::probe_fields;
 use super::{PROBE, Schema, Ty, eg, field, needed, or};
 
 pub(super) const HEALTHY: &str = "return lvs.policy { name = \"web\", health = { http = { port = 80, path = \"/healthz\" }, rise = 2, fall = 3 } }";
@@ -30,26 +27,7 @@ pub static FLAP: Schema = Schema {
 /// How a policy's servers are checked: one probe said here, or several in `probes`.
 pub static HEALTH: Schema = Schema {
     name: "a health rule",
-    fields: &[
-        C_TCP,
-        C_HTTP,
-        C_HTTPS,
-        C_DNS,
-        C_SMTP,
-        C_PING,
-        C_UDP,
-        C_EXEC,
-        C_AGENT,
-        C_STEPS,
-        C_TLS,
-        DYNAMIC,
-        MATCH,
-        TIMEOUT,
-        PORT,
-        FROM,
-        DEV,
-        MARK,
-        CONCURRENCY,
+    fields: probe_fields![
         eg(
             field("probes", Ty::List(PROBES), "Several checks of each server, instead of one."),
             "return lvs.policy { name = \"web\", health = { probes = { { tcp = { port = 80 } }, { ping = true } }, need = \"any\" } }",

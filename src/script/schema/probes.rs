@@ -285,31 +285,37 @@ pub(super) const CONCURRENCY: Field = eg(
     "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, concurrency = 100, timeout = 0.2 })",
 );
 
+/// The fields of a check, and what else a table has: a policy's health says its check itself.
+macro_rules! probe_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            super::probes::C_TCP,
+            super::probes::C_HTTP,
+            super::probes::C_HTTPS,
+            super::probes::C_DNS,
+            super::probes::C_SMTP,
+            super::probes::C_PING,
+            super::probes::C_UDP,
+            super::probes::C_EXEC,
+            super::probes::C_AGENT,
+            super::probes::C_STEPS,
+            super::probes::C_TLS,
+            super::probes::DYNAMIC,
+            super::probes::MATCH,
+            super::probes::TIMEOUT,
+            super::probes::PORT,
+            super::probes::FROM,
+            super::probes::DEV,
+            super::probes::MARK,
+            super::probes::CONCURRENCY,
+            $($more),*
+        ]
+    };
+}
+pub(super) use probe_fields;
+
 /// One check; exactly one of its kinds.
-pub static PROBE: Schema = Schema {
-    name: "a probe",
-    fields: &[
-        C_TCP,
-        C_HTTP,
-        C_HTTPS,
-        C_DNS,
-        C_SMTP,
-        C_PING,
-        C_UDP,
-        C_EXEC,
-        C_AGENT,
-        C_STEPS,
-        C_TLS,
-        DYNAMIC,
-        MATCH,
-        TIMEOUT,
-        PORT,
-        FROM,
-        DEV,
-        MARK,
-        CONCURRENCY,
-    ],
-};
+pub static PROBE: Schema = Schema { name: "a probe", fields: probe_fields!() };
 
 /// The names of the kinds of checks, in the order of [`PROBE`].
 pub const KINDS: &[&str] = &["tcp", "http", "https", "dns", "smtp", "ping", "udp", "exec", "agent", "steps"];
