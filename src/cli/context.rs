@@ -16,7 +16,7 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::kernel::netns;
 use crate::plan::Warning;
-use crate::script::{Cancel, Engine, Level, Limits, print_aside, set_log_level};
+use crate::script::{Cancel, Clock, Engine, Level, Limits, Outside, print_aside, set_log_level};
 use crate::view::{Style, warning_text};
 
 /// Bytes a script may use.
@@ -31,6 +31,7 @@ pub struct Context {
     /// `None` for a machine in memory that nothing outlives.
     pub store: Option<Store>,
     pub cancel: Cancel,
+    pub outside: Outside,
     start: Instant,
     warnings: RefCell<Vec<Warning>>,
     notes: Notes,
@@ -67,6 +68,7 @@ impl Context {
             machine,
             store,
             cancel,
+            outside: Outside::default(),
             start,
             warnings: RefCell::default(),
             notes: Notes::default(),
@@ -101,7 +103,9 @@ impl Context {
         let lib_dirs = vec![self.common.config_dir.join("lib")];
         let stdlib = self.common.stdlib.into();
         let recall = super::care::recall(self.store.as_ref());
-        let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust: super::find::check, recall };
+        let outside = self.outside.clone();
+        let trust = super::find::check;
+        let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust, recall, outside };
         Engine::new(limits, cancel.clone())
     }
 
@@ -215,7 +219,7 @@ fn store(common: &Common, machine: &Machine) -> Option<Store> {
         (Machine::Kernel, Some(id)) => folder.join("netns").join(id),
         _ => folder,
     };
-    Some(Store::new(folder, boot_id()))
+    Some(Store::new(folder, boot_id(), Clock::default()))
 }
 
 /// `web.json` keeps its state in `web.json.state/`.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::clock;
 use crate::error::{Error, Result};
 use crate::plan::{Action, Journal, Owned, Plan};
+use crate::script::Clock;
 
 /// A journal in a file of JSON lines: who wrote it, then one line per plan, and a number for so many changes taken
 /// back, last first.
@@ -155,7 +155,7 @@ pub fn put_aside(path: &Path) -> Result<Option<String>> {
     if bytes.is_empty() || serde_json::from_slice::<Header>(first).is_ok() {
         return Ok(None);
     }
-    let aside = path.with_extension(format!("journal-bad-{}", clock::since_boot().as_secs()));
+    let aside = path.with_extension(format!("journal-bad-{}", Clock::default().since_boot().as_secs()));
     fs::rename(path, &aside).map_err(|error| Error::io("rename", path, &error))?;
     let (path, aside) = (path.display(), aside.display());
     Ok(Some(format!(

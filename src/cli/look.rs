@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::care;
-use super::clock;
 use super::context::Context;
 use super::done::Done;
 use super::machine::Machine;
@@ -65,7 +64,8 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     let changed = diff(&left(saved, &mine), &mine);
     let words = drift(Some(saved), &seen.state);
     let lines: Vec<String> = changed.iter().map(|step| format!("{}  by others", step_text(step))).collect();
-    let up = clock::since_boot().saturating_sub(Duration::from_secs_f64(saved.started.max(0.0)));
+    let up =
+        context.outside.clock.since_boot().saturating_sub(Duration::from_secs_f64(saved.started.max(0.0)));
     let timeouts = owned.timeouts.map(|_| mine.timeouts);
     let cared =
         context.store.as_ref().map(|store| care::cared(store, &name)).transpose()?.unwrap_or_default();

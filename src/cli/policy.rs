@@ -2,7 +2,6 @@
 
 use super::args::Spelling;
 use super::care;
-use super::clock;
 use super::context::{Context, Skipped};
 use super::done::Done;
 use super::handover::{hand_over, inherit};
@@ -190,7 +189,7 @@ fn remember(
         care::forget(store, name)?;
         return store.remove(name);
     };
-    let now = clock::since_boot().as_secs_f64();
+    let now = store.now();
     let started = past.saved.as_ref().map_or(now, |saved| saved.started);
     let save = |owned: &Owned| {
         let made = owned.part_of(session.view());

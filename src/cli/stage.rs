@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::care;
-use super::clock;
 use super::context::Context;
 use super::find;
 use super::handover::{Heir, spare};
@@ -114,7 +113,7 @@ pub fn past(
         if write {
             let (started, made) = match &past.saved {
                 Some(saved) => (saved.started, saved.made()),
-                None => (clock::since_boot().as_secs_f64(), State::default()),
+                None => (store.now(), State::default()),
             };
             store.save(name, path, started, past.owned.clone(), made)?;
         }

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::clock;
 use crate::error::{Error, Kind, Result};
 use crate::model::{ServiceKey, State};
 use crate::plan::Owned;
+use crate::script::Clock;
 
 const FORMAT_VERSION: &str = "1.0";
 
@@ -68,11 +68,22 @@ pub struct Found {
 pub struct Store {
     folder: PathBuf,
     boot_id: String,
+    clock: Clock,
 }
 
 impl Store {
-    pub fn new(folder: PathBuf, boot_id: String) -> Store {
-        Store { folder, boot_id }
+    pub fn new(folder: PathBuf, boot_id: String, clock: Clock) -> Store {
+        Store { folder, boot_id, clock }
+    }
+
+    /// The clock of the times that are kept here.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Seconds since boot.
+    pub fn now(&self) -> f64 {
+        self.clock.since_boot().as_secs_f64()
     }
 
     pub fn boot_id(&self) -> &str {
@@ -127,7 +138,7 @@ impl Store {
         };
         let mut warning = format!("{} is unreadable: {wrong}; ", path.display());
         if repair {
-            let aside = self.file(name, &format!("bad-{}", clock::since_boot().as_secs()));
+            let aside = self.file(name, &format!("bad-{}", self.clock.since_boot().as_secs()));
             fs::rename(&path, &aside).map_err(|error| Error::io("rename", &path, &error))?;
             warning.push_str(&format!("kept as {}, started afresh", aside.display()));
         } else {

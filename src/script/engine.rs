@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::cancel::Cancel;
 use super::console::{Ask, Told};
 use super::host::{Host, LOAD_LIMIT, Shared, load_timeout};
+use super::outside::Outside;
 use super::sandbox::Stdlib;
 use super::shown::Shown;
 use super::vm::Vm;
@@ -26,6 +27,7 @@ pub struct Limits {
     pub trust: fn(&Path) -> Result<()>,
     /// What the last good run left under a name, for `lvs.state`.
     pub recall: Recall,
+    pub outside: Outside,
 }
 
 /// What was left under a name; `null` when there is nothing.
@@ -55,6 +57,7 @@ impl Default for Limits {
             lib_dirs: vec![PathBuf::from("/etc/lvsh/lib")],
             trust: |_| Ok(()),
             recall: Recall::default(),
+            outside: Outside::default(),
         }
     }
 }

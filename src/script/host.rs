@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::cancel::{Cancel, brief};
 use super::engine::{Limits, Recall};
+use super::outside::Outside;
 use super::source::Sources;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Session;
@@ -42,6 +43,7 @@ pub(super) struct Host {
     /// Tables of `lvs.state`, by name.
     pub states: RefCell<BTreeMap<String, mlua::Table>>,
     pub recall: Recall,
+    pub outside: Outside,
     /// Whether globals may be made: in `eval` and the REPL.
     pub loose: Cell<bool>,
     /// Whether a line of a prompt runs: what a policy owns is remembered by the verbs of the command line only.
@@ -67,6 +69,7 @@ impl Host {
             stopped: RefCell::default(),
             states: RefCell::default(),
             recall: limits.recall.clone(),
+            outside: limits.outside.clone(),
             loose: Cell::new(false),
             prompt: Cell::new(false),
             help: RefCell::default(),

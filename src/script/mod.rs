@@ -19,6 +19,7 @@ mod fault;
 pub mod help;
 mod host;
 mod natives;
+mod outside;
 mod raise;
 mod records;
 mod registry;
@@ -38,6 +39,7 @@ pub use console::{
 };
 pub use engine::{Answer, Engine, Job, Limits, Loaded, Recall};
 pub use natives::{Level, check_name, set_log_level};
+pub use outside::{Asked, Clock, Heard, Line, Outside, Question};
 pub use registry::{Entry, Param, registry};
 pub use sandbox::{Stdlib, print_aside};
 pub use shown::Shown;

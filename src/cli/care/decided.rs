@@ -1,14 +1,13 @@
 //! What an operator decided: drain, maint, a weight; by whom, when and why. It survives a reboot.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::cli::clock;
 use crate::cli::store::{Store, make_folder, write_whole};
 use crate::error::{Error, Kind, Result};
+use crate::script::Clock;
 
 const FORMAT_VERSION: &str = "1.0";
 
@@ -39,8 +38,8 @@ pub struct Decision {
 
 impl Decisions {
     /// As `lua/round.lua` takes it: times on the boot clock.
-    pub fn for_lua(&self) -> Value {
-        let (wall, boot) = (now(), clock::since_boot().as_secs_f64());
+    pub fn for_lua(&self, clock: &Clock) -> Value {
+        let (wall, boot) = (clock.since_1970(), clock.since_boot().as_secs_f64());
         let one = |(server, decision): (&String, &Decision)| {
             let since = boot - wall.saturating_sub(decision.since) as f64;
             let value = json!({
@@ -51,11 +50,6 @@ impl Decisions {
         };
         Value::Object(self.servers.iter().map(one).collect())
     }
-}
-
-/// Seconds since 1970.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
 }
 
 /// What was decided for a policy. What cannot be read is an error: acting as if nothing were decided would put

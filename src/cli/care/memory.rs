@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cli::clock;
 use crate::cli::store::{Store, write_whole};
 use crate::error::{Error, Kind, Result};
 
@@ -58,7 +57,8 @@ pub fn load(store: &Store, name: &str, of: Of) -> Found {
         // Of an earlier boot: its times mean nothing now.
         Ok(_) => none(None),
         Err(error) => {
-            let aside = store.file(name, &format!("{}.bad-{}", of.ending(), clock::since_boot().as_secs()));
+            let aside =
+                store.file(name, &format!("{}.bad-{}", of.ending(), store.clock().since_boot().as_secs()));
             let kept = match std::fs::rename(&path, &aside) {
                 Ok(()) => format!("kept as {}", aside.display()),
                 Err(error) => format!("it could not be put aside: {error}"),

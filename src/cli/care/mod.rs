@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::clock;
 use super::store::Store;
 use crate::error::{Error, Kind, Result};
 use crate::script::Recall;
@@ -30,8 +29,8 @@ pub fn known(store: &Store, name: &str) -> Result<Value> {
     }
     Ok(json!({
         "memory": memory,
-        "admin": admin.for_lua(),
-        "now": clock::since_boot().as_secs_f64(),
+        "admin": admin.for_lua(store.clock()),
+        "now": store.now(),
     }))
 }
 

@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::decided::{self, Decision};
 use super::memory;
-use crate::cli::clock;
 use crate::cli::store::Store;
 use crate::error::Result;
 use crate::model::{ServerKey, ServiceKey};
@@ -16,14 +15,17 @@ pub struct Cared {
     memory: Value,
     decided: decided::Decisions,
     now: f64,
+    /// Seconds since 1970.
+    today: u64,
 }
 
 pub fn cared(store: &Store, name: &str) -> Result<Cared> {
-    let now = clock::since_boot().as_secs_f64();
+    let now = store.now();
     Ok(Cared {
         memory: memory::load(store, name, memory::Of::Health).memory,
         decided: decided::load(store, name)?,
         now,
+        today: store.clock().since_1970(),
     })
 }
 
@@ -93,7 +95,7 @@ impl Cared {
 
     fn note(&self, reason: &str, decision: Option<&Decision>) -> String {
         let said = decision.map(|decision| {
-            let ago = decided::now().saturating_sub(decision.since);
+            let ago = self.today.saturating_sub(decision.since);
             let ago = span(std::time::Duration::from_secs(ago));
             let why = decision.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
             format!("by {}, {ago} ago{why}", decision.by)

@@ -1,10 +1,10 @@
 //! drain, undrain, maint, ready, weight: what an operator says of one server.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 
-use super::decided::{Decisions, now};
+use super::decided::Decisions;
 use super::round::{Change, can_check, round};
 use crate::backend::{Services, Want};
 use crate::cli::args::duration;
@@ -61,7 +61,9 @@ pub fn decide(context: &Context, word: &Word, what: What) -> Result<Done> {
     let name = target.name.clone();
     let change = match dry {
         true => None,
-        false => Some(Change::make(store, &name, |decisions| edit(decisions, &server, word, what))?),
+        false => Some(Change::make(store, &name, |decisions| {
+            edit(decisions, &server, word, what, store.clock().since_1970())
+        })?),
     };
     let started = past.saved.is_some() || past.interrupted;
     let verb = said(what);
@@ -85,7 +87,7 @@ pub fn decide(context: &Context, word: &Word, what: What) -> Result<Done> {
         text.push_str(&format!("{name}: {server} has {}\n", words_of(&left)));
     }
     if word.wait && what == What::Drain {
-        let limit = word.limit.map(|limit| Instant::now() + limit);
+        let limit = word.limit.map(|limit| context.outside.clock.since_boot() + limit);
         let end = wait(context, &target, &server, limit)?;
         text.push_str(&format!("{name}: {server} {}\n", words_of_end(&end)));
     }
@@ -104,7 +106,7 @@ fn said(what: What) -> String {
     }
 }
 
-fn edit(decisions: &mut Decisions, server: &str, word: &Word, what: What) {
+fn edit(decisions: &mut Decisions, server: &str, word: &Word, what: What, now: u64) {
     let mut decision = decisions.servers.get(server).cloned().unwrap_or_default();
     match what {
         What::Drain => decision.state = Some("drain".to_string()),
@@ -116,7 +118,7 @@ fn edit(decisions: &mut Decisions, server: &str, word: &Word, what: What) {
         decisions.servers.remove(server);
         return;
     }
-    decision.since = now();
+    decision.since = now;
     decision.by = who();
     decision.reason.clone_from(&word.reason);
     decision.timeout = word.limit.map(|limit| limit.as_secs());
@@ -194,30 +196,30 @@ fn words_of_end(end: &End) -> String {
 }
 
 /// Waits until no connection is left; templates end with the persistence of the clients, which may be long.
-fn wait(context: &Context, target: &Target, server: &str, limit: Option<Instant>) -> Result<End> {
+fn wait(context: &Context, target: &Target, server: &str, limit: Option<Duration>) -> Result<End> {
     use std::io::{IsTerminal, Write};
-    let begun = Instant::now();
+    let clock = &context.outside.clock;
+    let begun = clock.since_boot();
     let terminal = std::io::stderr().is_terminal() && !context.common.quiet && !context.common.json;
     loop {
         let left = left(context, target, server)?;
         let empty = left.active == 0;
-        let took = begun.elapsed();
+        let took = clock.since_boot() - begun;
         if terminal {
             eprint!("\r\x1b[K{server}: {}, {} s", words_of(&left), took.as_secs());
             // The line is only for the eye.
             let _ = std::io::stderr().flush();
         }
-        if empty || limit.is_some_and(|limit| Instant::now() >= limit) {
+        if empty || limit.is_some_and(|limit| clock.since_boot() >= limit) {
             if terminal {
                 eprintln!();
             }
             return Ok(End { empty, left, took });
         }
-        for _ in 0..10 {
-            if let Some(kind) = context.cancel.reason() {
-                return Err(stopped(kind).note(format!("{server} stays drained; lvsh undrain takes it back")));
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        let look = Duration::from_millis(100);
+        clock.sleep(Duration::from_secs(1), look, &|| context.cancel.reason().is_some());
+        if let Some(kind) = context.cancel.reason() {
+            return Err(stopped(kind).note(format!("{server} stays drained; lvsh undrain takes it back")));
         }
     }
 }

@@ -107,10 +107,7 @@ impl Care {
 }
 
 pub const INNER: &[(&str, Inner)] = &[
-    ("now", |_, _, _| {
-        let now = crate::script::natives::world::boot_clock()?;
-        Ok(Value::Number(now))
-    }),
+    ("now", |_, host, _| Ok(Value::Number(host.outside.clock.since_boot().as_secs_f64()))),
     // A weight that a hook gave, or why it is none.
     ("whole", |_, _, args| match args.first() {
         None | Some(Value::Nil) => Ok(Value::Nil),

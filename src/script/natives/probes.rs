@@ -13,6 +13,7 @@ use crate::script::build::{Probe, probe as build};
 use crate::script::convert::{Val, show};
 use crate::script::fault::{Checked, Fault};
 use crate::script::host::Host;
+use crate::script::outside::Question;
 use crate::script::records::lua_fault;
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::{PROBE, Ty};
@@ -135,6 +136,17 @@ pub fn ask_all(host: &Host, questions: &[(&Target, &Probe)]) -> Checked<Vec<Answ
         };
         let (check, route) = (spec.check.clone(), spec.route.clone());
         jobs.push(Job { addr: target.addr, port, check, timeout: spec.timeout, route });
+    }
+    if let Some(asked) = &host.outside.asked {
+        let names = questions.iter().map(|(target, spec)| (target.name.clone(), spec.kind));
+        let scripted = names.zip(jobs).map(|((name, kind), job)| Question {
+            name,
+            addr: job.addr,
+            port: job.port,
+            kind,
+            check: job.check,
+        });
+        return (asked.0)(scripted.collect()).map_err(Fault::new);
     }
     let cancelled = || host.cancel.reason().is_some();
     let concurrency = questions.iter().map(|(_, spec)| spec.concurrency).max().unwrap_or(1);

@@ -1,6 +1,7 @@
 //! Log, status, time.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use mlua::{MultiValue, Value};
 
@@ -8,6 +9,7 @@ use super::Call;
 use crate::script::convert::{Val, parse_seconds};
 use crate::script::fault::{Checked, Fault};
 use crate::script::host::Host;
+use crate::script::outside::Line;
 use crate::script::records::lua_fault;
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::Ty;
@@ -151,8 +153,12 @@ pub fn log_line(host: &Host, level: Level, text: String) {
         Level::Warn => "warn",
         Level::Error => "error",
     };
-    if level as u8 >= LEAST.load(Ordering::Relaxed) {
-        eprintln!("{word}: {text}");
+    match &host.outside.heard {
+        Some(heard) => {
+            heard.hear(Line { level: word, text: text.clone(), at: host.outside.clock.since_boot() })
+        }
+        None if level as u8 >= LEAST.load(Ordering::Relaxed) => eprintln!("{word}: {text}"),
+        None => {}
     }
     if level >= Level::Warn {
         host.warnings.borrow_mut().push(text);
@@ -217,32 +223,11 @@ fn state(call: &mut Call<'_>) -> Checked<Value> {
 
 fn sleep(call: &mut Call<'_>) -> Checked<Value> {
     let Val::Seconds(seconds) = call.take(0) else { return Ok(Value::Nil) };
-    let until = std::time::Instant::now() + std::time::Duration::from_secs_f64(seconds);
-    loop {
-        if let Some(stop) = call.host.stop() {
-            return Err(Fault::new(stop));
-        }
-        let left = until.saturating_duration_since(std::time::Instant::now());
-        if left.is_zero() {
-            return Ok(Value::Nil);
-        }
-        std::thread::sleep(left.min(std::time::Duration::from_millis(20)));
-    }
+    let (time, look) = (Duration::from_secs_f64(seconds), Duration::from_millis(20));
+    call.host.outside.clock.sleep(time, look, &|| call.host.stop().is_some());
+    call.host.stop().map_or(Ok(Value::Nil), |stop| Err(Fault::new(stop)))
 }
 
-fn uptime(_: &mut Call<'_>) -> Checked<Value> {
-    boot_clock().map(Value::Number)
-}
-
-/// Seconds since boot, sleep included.
-pub fn boot_clock() -> Checked<f64> {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_err(|errno| {
-        Fault::new(crate::error::Error::system(
-            crate::error::Kind::Io,
-            "read",
-            "the boot clock",
-            errno as i32,
-        ))
-    })?;
-    Ok(now.tv_sec() as f64 + now.tv_nsec() as f64 / 1e9)
+fn uptime(call: &mut Call<'_>) -> Checked<Value> {
+    Ok(Value::Number(call.host.outside.clock.since_boot().as_secs_f64()))
 }
