@@ -103,7 +103,8 @@ impl Context {
         let lib_dirs = vec![self.common.config_dir.join("lib")];
         let stdlib = self.common.stdlib.into();
         let recall = super::care::recall(self.store.as_ref());
-        let outside = self.outside.clone();
+        let dry = self.dry() || matches!(self.machine, Machine::Dump(_));
+        let outside = Outside { dry, ..self.outside.clone() };
         let trust = super::find::check;
         let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust, recall, outside };
         Engine::new(limits, cancel.clone())

@@ -75,6 +75,8 @@ fn whole() -> ExitCode {
     if matches!(verb, Verb::Check { .. }) {
         common.lock.get_or_insert(args::LockMode::Skip);
     }
+    // What only looks must not touch the world outside either.
+    common.dry_run |= matches!(verb, Verb::Plan { .. } | Verb::Lint { .. });
     let name = verb.name();
     let command = command_line();
     let nothing = if verb.changes() && !common.dry_run { "nothing was changed" } else { "" };

@@ -248,9 +248,11 @@ pub fn report(
         }
         (_, false, false) => format!("{}.  Sent and verified.", counts.text(true)),
     };
+    let outside: String =
+        staged.session.not_simulated.iter().map(|what| format!("  . {what}   not simulated\n")).collect();
     let text = match none && mine.is_none() {
-        true => format!("{last}\n"),
-        false => format!("{tree}\n{last}\n"),
+        true => format!("{outside}{last}\n"),
+        false => format!("{tree}{outside}\n{last}\n"),
     };
     let status = match goal {
         Goal::Stop => "stopped",
@@ -266,6 +268,7 @@ pub fn report(
         .with("changes", changes(&staged.plan))
         .with("changed", !none && !dry)
         .with("counts", counts_value(&counts))
+        .with("not_simulated", staged.session.not_simulated.clone())
         .with("drift", staged.drift.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>());
     let done = if dry { done } else { done.with("status", status) };
     done.code(context, code)

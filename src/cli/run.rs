@@ -121,8 +121,10 @@ fn told(context: &Context, session: &Session, answer: Answer) -> Done {
         let drift = Default::default();
         let view = PlanView { title: "", plan: &plan, actual: session.actual(), mine: None, drift: &drift };
         let (tree, counts) = plan_text(&view, context.style());
+        let outside: String =
+            session.not_simulated.iter().map(|what| format!("  . {what}   not simulated\n")).collect();
         text.push_str(&format!(
-            "{}\n{}.  Nothing was sent.\n",
+            "{}{outside}\n{}.  Nothing was sent.\n",
             tree.trim_start_matches('\n'),
             counts.text(false)
         ));
@@ -135,6 +137,7 @@ fn told(context: &Context, session: &Session, answer: Answer) -> Done {
     let mut done = Done::text(text)
         .with("values", values)
         .with("changes", changes(&plan))
+        .with("not_simulated", session.not_simulated.clone())
         .with("changed", !dry && !plan.is_empty());
     let mut code = if dry && !plan.is_empty() { 4 } else { 0 };
     if let Some((state, message)) = answer.status {

@@ -1,6 +1,6 @@
 //! HTTP/1.1 and HTTP/2, plain and encrypted.
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
 use hyper::{Request, Response, Uri, header};
@@ -20,6 +20,8 @@ pub struct Http {
     /// The header, and the authority of HTTP/2; the server's address when there is none.
     pub host: Option<String>,
     pub headers: Vec<(String, String)>,
+    /// Sent with the request.
+    pub payload: Vec<u8>,
     /// Ranges of status codes, ends included.
     pub status: Vec<(u16, u16)>,
     /// Somewhere in the body.
@@ -41,7 +43,7 @@ impl Http {
         self.request("192.0.2.1", false).map(drop).map_err(|error| error.to_string())
     }
 
-    fn request(&self, authority: &str, absolute: bool) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+    fn request(&self, authority: &str, absolute: bool) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let uri = match absolute {
             true => Uri::builder().scheme(scheme).authority(authority).path_and_query(&*self.path).build()?,
@@ -58,7 +60,7 @@ impl Http {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        request.body(Empty::new())
+        request.body(Full::new(Bytes::from(self.payload.clone())))
     }
 }
 
@@ -72,6 +74,12 @@ impl Drop for Driver {
 }
 
 pub async fn check(job: &Job, http: &Http, seen: &mut Seen) -> Result<(), Trouble> {
+    let (response, _driver) = send(job, http, seen).await?;
+    judge(http, response, seen).await
+}
+
+/// Connects, sends, and gives the head of what came.
+async fn send(job: &Job, http: &Http, seen: &mut Seen) -> Result<(Response<Incoming>, Driver), Trouble> {
     let plain = socket::connect(job).await?;
     let mut second = http.http2;
     let wire: Box<dyn Wire> = match &http.tls {
@@ -90,7 +98,7 @@ pub async fn check(job: &Job, http: &Http, seen: &mut Seen) -> Result<(), Troubl
         |error: hyper::http::Error| Trouble::blind(format!("this request cannot be sent: {error}"));
     let request = http.request(&host, second).map_err(unsendable)?;
     let io = TokioIo::new(wire);
-    let (response, _driver) = if second {
+    let (response, driver) = if second {
         let (mut sender, connection) =
             http2::handshake(TokioExecutor::new(), io).await.map_err(|error| wrong("HTTP/2", &error))?;
         let driver = Driver(tokio::spawn(async { drop(connection.await) }));
@@ -101,7 +109,29 @@ pub async fn check(job: &Job, http: &Http, seen: &mut Seen) -> Result<(), Troubl
         (sender.send_request(request).await, driver)
     };
     let response = response.map_err(|error| wrong("HTTP", &error))?;
-    judge(http, response, seen).await
+    let status = response.status().as_u16();
+    seen.status = Some(status);
+    for (name, value) in response.headers() {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        seen.headers.push((name.as_str().to_string(), value));
+    }
+    Ok((response, driver))
+}
+
+/// As [`check`], but the whole body is wanted, whatever the status is; one of more than `most` bytes is a trouble.
+pub async fn fetch(job: &Job, http: &Http, most: usize, seen: &mut Seen) -> Result<(), Trouble> {
+    let (response, _driver) = send(job, http, seen).await?;
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| wrong("body", &error))?;
+        let Some(part) = frame.data_ref() else { continue };
+        let room = most.saturating_sub(seen.body.len());
+        seen.body.extend_from_slice(&part[..part.len().min(room)]);
+        if part.len() > room {
+            return Err(Trouble::bad(format!("the body has more than {most} bytes")));
+        }
+    }
+    Ok(())
 }
 
 fn wrong(what: &str, error: &hyper::Error) -> Trouble {
@@ -119,11 +149,6 @@ fn wrong(what: &str, error: &hyper::Error) -> Trouble {
 
 async fn judge(http: &Http, response: Response<Incoming>, seen: &mut Seen) -> Result<(), Trouble> {
     let status = response.status().as_u16();
-    seen.status = Some(status);
-    for (name, value) in response.headers() {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        seen.headers.push((name.as_str().to_string(), value));
-    }
     if !http.status.iter().any(|(low, high)| (*low..=*high).contains(&status)) {
         return Err(Trouble::bad(format!("status {status}, expected {}", ranges(&http.status))));
     }

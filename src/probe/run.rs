@@ -23,7 +23,7 @@ pub struct Limits<'a> {
 /// Descriptors that a round leaves to the rest of the program.
 const RESERVED: u64 = 64;
 /// How often the cancel is looked at.
-const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(50);
 
 /// Carries out all checks and gives the answers in their order; `None` when the round was cancelled.
 ///
@@ -122,7 +122,7 @@ async fn ask(job: &Job, seen: &mut Seen) -> Result<(), Trouble> {
 }
 
 /// `2 s`, `500 ms`
-fn brief(time: Duration) -> String {
+pub(super) fn brief(time: Duration) -> String {
     match time.as_millis() {
         ms if ms % 1000 == 0 => format!("{} s", ms / 1000),
         ms => format!("{ms} ms"),

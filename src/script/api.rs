@@ -25,6 +25,9 @@ pub(super) fn build(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     let log = lua.create_table()?;
     natives::bind(lua, host, "lvs.log", &log)?;
     api.raw_set("log", closed(lua, host, "lvs.log", log)?)?;
+    let json = lua.create_table()?;
+    natives::bind(lua, host, "lvs.json", &json)?;
+    api.raw_set("json", closed(lua, host, "lvs.json", json)?)?;
     let root = closed(lua, host, "lvs", api)?;
     let loaded: Table = lua.named_registry_value("lvsh.loaded")?;
     loaded.raw_set("lvs", &root)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::error::Result;
-use crate::probe::{Answer, Check};
+use crate::probe::{self, Answer, Check};
 
 /// All of it; real when nothing is said.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +15,12 @@ pub struct Outside {
     pub clock: Clock,
     /// Who answers instead of the servers.
     pub asked: Option<Asked>,
+    /// Who answers for programs, URLs and names.
+    pub world: Option<World>,
     /// Who hears the log instead of stderr.
     pub heard: Option<Heard>,
+    /// Nothing outside of the machine is touched: programs and webhooks are only listed.
+    pub dry: bool,
 }
 
 /// The boot clock, or one that only moves when it is told to.
@@ -102,6 +106,18 @@ pub struct Asked(pub Arc<Answers>);
 impl std::fmt::Debug for Asked {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Asked")
+    }
+}
+
+type Tells = dyn Fn(&probe::Question) -> Result<probe::Heard> + Send + Sync;
+
+/// Answers what is asked of the world outside: programs, URLs, names.
+#[derive(Clone)]
+pub struct World(pub Arc<Tells>);
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("World")
     }
 }
 

@@ -16,4 +16,5 @@ mod shared;
 mod support;
 mod tooling;
 mod trust;
+mod world;
 mod wrong;

@@ -60,6 +60,7 @@ pub fn get(change: impl FnOnce(&mut Http)) -> Check {
         path: "/".into(),
         host: None,
         headers: Vec::new(),
+        payload: Vec::new(),
         status: vec![(200, 299)],
         body: None,
         sha256: None,

@@ -100,7 +100,7 @@ fn value(ty: &Ty) -> Option<Value> {
         }
         Ty::Net => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?$" }),
         Ty::Ports => json!({ "anyOf": [whole(1, 65535), { "type": "string" }] }),
-        Ty::Function => return None,
+        Ty::Function | Ty::Words(_) => return None,
         Ty::Any => json!({}),
         Ty::List(of) => json!({ "type": "array", "items": value(of)? }),
         Ty::OneOrList(of) => {

@@ -29,7 +29,9 @@ pub fn stubs() -> String {
     for shape in records() {
         out.push_str(&given(shape));
     }
-    out.push_str("\n---@class lvs\nlvs = {}\n\n---@class lvs.log\nlvs.log = {}\n");
+    out.push_str(
+        "\n---@class lvs\nlvs = {}\n\n---@class lvs.log\nlvs.log = {}\n\n---@class lvs.json\nlvs.json = {}\n",
+    );
     for entry in registry() {
         out.push_str(&function(entry));
     }

@@ -63,6 +63,8 @@ pub struct Session {
     taken_back: Vec<Action>,
     /// For the user, after the run.
     pub warnings: Vec<String>,
+    /// What a script would have done outside of the machine, had this not been a rehearsal: each in words.
+    pub not_simulated: Vec<String>,
 }
 
 impl Session {
@@ -86,7 +88,13 @@ impl Session {
             rehearsals: Vec::new(),
             taken_back: Vec::new(),
             warnings: Vec::new(),
+            not_simulated: Vec::new(),
         }
+    }
+
+    /// Whether what is done now is only tried, and taken back.
+    pub fn rehearses(&self) -> bool {
+        !self.rehearsals.is_empty()
     }
 
     /// A session of `stop`: what the policy owns is still seen, and [`Session::release_held`] takes it away.

@@ -19,6 +19,11 @@ pub enum RecordType {
 impl RecordType {
     pub const NAMES: &[&str] = &["A", "AAAA", "NS", "CNAME", "SOA", "PTR", "MX", "TXT", "SRV"];
 
+    pub fn name(self) -> &'static str {
+        let known = RecordType::NAMES.iter().find(|name| RecordType::named(name) == Some(self));
+        known.copied().unwrap_or_default()
+    }
+
     pub fn named(name: &str) -> Option<RecordType> {
         use RecordType::*;
         Some(match name {
@@ -40,8 +45,10 @@ impl RecordType {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub code: u8,
-    /// As text, those of the type asked for and what leads to them (CNAME).
-    pub records: Vec<String>,
+    /// It did not fit into a datagram.
+    pub cut: bool,
+    /// Type and text, those of the type asked for and what leads to them (CNAME).
+    pub records: Vec<(u16, String)>,
 }
 
 const CLASS_IN: u16 = 1;
@@ -75,6 +82,7 @@ pub fn parse(message: &[u8], id: u16) -> Option<Response> {
     let (found, flags) = (reader.u16()?, reader.u16()?);
     let (questions, answers) = (reader.u16()?, reader.u16()?);
     const RESPONSE: u16 = 0x8000;
+    const TRUNCATED: u16 = 0x0200;
     if found != id || flags & RESPONSE == 0 {
         return None;
     }
@@ -96,11 +104,11 @@ pub fn parse(message: &[u8], id: u16) -> Option<Response> {
             return None;
         }
         if let Some(text) = reader.record(ty, length) {
-            records.push(text);
+            records.push((ty, text));
         }
         reader.at = end;
     }
-    Some(Response { code, records })
+    Some(Response { code, cut: flags & TRUNCATED != 0, records })
 }
 
 struct Reader<'a> {
@@ -207,7 +215,10 @@ mod tests {
     #[test]
     fn answers_are_read() {
         let read = parse(&answer(), 7).unwrap();
-        assert_eq!(read, Response { code: 0, records: vec!["b.example".into(), "192.0.2.1".into()] });
+        assert_eq!(
+            read,
+            Response { code: 0, cut: false, records: vec![(5, "b.example".into()), (1, "192.0.2.1".into())] }
+        );
         assert_eq!(parse(&answer(), 8), None);
     }
 
@@ -221,7 +232,7 @@ mod tests {
         let end = looping.len();
         looping[end - 16 - 2..end - 16].copy_from_slice(&[0xc0, 250]);
         // The record is passed over; reading ends.
-        assert!(parse(&looping, 7).is_some_and(|read| read.records == ["192.0.2.1"]));
+        assert!(parse(&looping, 7).is_some_and(|read| read.records == [(1, "192.0.2.1".to_string())]));
     }
 
     #[test]

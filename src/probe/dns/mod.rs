@@ -1,8 +1,10 @@
 //! DNS over UDP and TCP (RFC 1035): one question, and what the answer must have.
 
 mod message;
+mod resolve;
 
 pub use message::RecordType;
+pub use resolve::{Lookup, Record, resolve};
 
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,7 +40,7 @@ pub async fn check(job: &Job, dns: &Dns, seen: &mut Seen) -> Result<(), Trouble>
         false => over_udp(job, &question, id).await?,
     };
     seen.status = Some(u16::from(response.code));
-    seen.records = response.records;
+    seen.records = response.records.into_iter().map(|(_, text)| text).collect();
     if response.code != 0 {
         return Err(Trouble::bad(format!("answered {}", code_name(response.code))));
     }

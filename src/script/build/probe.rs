@@ -225,6 +225,7 @@ fn http(spec: Option<&Row>, tls: Option<Tls>) -> Checked<Http> {
         path,
         host: text("host"),
         headers,
+        payload: Vec::new(),
         status: status(spec).map_err(|fault| fault.under("status"))?,
         body: text("body").map(String::into_bytes),
         sha256: text("sha256").map(|hex| digest(&hex)).transpose()?,

@@ -72,7 +72,7 @@ fn entry_of(callee: &[Seg]) -> Option<&'static Entry> {
 /// The tables a type allows at this place.
 fn tables(ty: &'static Ty) -> Vec<&'static Schema> {
     match ty {
-        Ty::Table(schema) | Ty::Service(schema) | Ty::State(schema) => vec![schema],
+        Ty::Table(schema) | Ty::Service(schema) | Ty::State(schema) | Ty::Words(schema) => vec![schema],
         Ty::OneOrList(of) => tables(of),
         Ty::Either(all) => all.iter().flat_map(tables).collect(),
         _ => Vec::new(),

@@ -12,7 +12,7 @@ use mlua::{Function, Table, Value};
 use self::scalar::{address, endpoint, integer, mark, net, ports, seconds, text};
 pub(super) use self::scalar::{parse_seconds, show};
 pub(super) use self::table::row;
-use self::table::{is_sequence, list, map};
+use self::table::{is_sequence, list, map, words};
 use super::fault::{Checked, Fault};
 use super::schema::{Schema, Ty};
 use crate::model::{Port, PortRange, ServiceKey};
@@ -160,6 +160,10 @@ pub(super) fn check(value: Value, ty: &'static Ty, what: &str, known: Known<'_>)
             },
             other => Err(wrong(what, &other, "a service, or a table like { fwmark = 3 }")),
         },
+        Ty::Words(schema) => match value {
+            Value::Table(table) => words(&table, schema, what, known),
+            other => Err(wrong(what, &other, "a table like { \"cmd\", \"arg\" }")),
+        },
     }
 }
 
@@ -174,7 +178,7 @@ fn takes(ty: &Ty, value: &Value) -> bool {
         }
         Ty::Str | Ty::Enum(_) | Ty::Address | Ty::Endpoint | Ty::Net => matches!(value, Value::String(_)),
         Ty::Function => matches!(value, Value::Function(_)),
-        Ty::List(_) | Ty::Map(_) | Ty::Table(_) | Ty::Service(_) | Ty::State(_) => {
+        Ty::List(_) | Ty::Map(_) | Ty::Table(_) | Ty::Service(_) | Ty::State(_) | Ty::Words(_) => {
             matches!(value, Value::Table(_))
         }
         Ty::OneOrList(of) => matches!(value, Value::Table(_)) || takes(of, value),

@@ -36,7 +36,7 @@ pub fn row(lua: &Lua, table: &Table, schema: &'static Schema) -> Option<Row> {
 /// Whether values of this type are data without handles into Lua.
 fn plain(ty: &Ty) -> bool {
     match ty {
-        Ty::Function | Ty::Any | Ty::Map(_) | Ty::Service(_) | Ty::State(_) => false,
+        Ty::Function | Ty::Any | Ty::Map(_) | Ty::Service(_) | Ty::State(_) | Ty::Words(_) => false,
         // The tables of the API do not contain themselves, and their own fields are looked at when they are read.
         Ty::List(of) | Ty::OneOrList(of) => plain(of),
         Ty::Either(all) => all.iter().all(plain),

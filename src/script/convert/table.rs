@@ -82,6 +82,33 @@ pub fn map(value: Value, of: &'static Ty, what: &str, known: Known<'_>) -> Check
     Ok(Val::Map(out))
 }
 
+/// A command: its words, numbers among them as text, and behind them the row of its options.
+pub fn words(table: &Table, schema: &'static Schema, what: &str, known: Known<'_>) -> Checked<Val> {
+    let lua = table.weak_lua().try_upgrade();
+    let options = lua.and_then(|lua| lua.create_table().ok());
+    let Some(options) = options else { return Err(Fault::bad(format!("'{what}' could not be read"))) };
+    let length = table.raw_len();
+    let mut out = Vec::with_capacity(length + 1);
+    for index in 1..=length {
+        let value: Value = table.raw_get(index).map_err(inside)?;
+        out.push(match value {
+            Value::String(text) => Val::Str(text.to_string_lossy()),
+            Value::Integer(number) => Val::Str(number.to_string()),
+            other => {
+                let why = format!("bad value for '{what}': word {index} is {}, not a string", show(&other));
+                return Err(Fault::bad(why).item(index));
+            }
+        });
+    }
+    let named = table.for_each::<Value, Value>(|key, value| match key {
+        Value::Integer(index) if (1..=length as i64).contains(&index) => Ok(()),
+        key => options.raw_set(key, value),
+    });
+    named.map_err(inside)?;
+    out.push(Val::Row(Box::new(row(&options, schema, known)?)));
+    Ok(Val::List(out))
+}
+
 /// Checks a table against its schema.
 pub fn row(table: &Table, schema: &'static Schema, known: Known<'_>) -> Checked<Row> {
     let lua = table.weak_lua().try_upgrade();

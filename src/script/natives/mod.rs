@@ -4,8 +4,10 @@ mod change;
 pub(super) mod connections;
 mod export;
 mod health;
+mod json;
 mod kernel;
 mod marks;
+mod outside;
 mod paths;
 mod policy;
 mod probes;
@@ -49,6 +51,8 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     policy::ENTRIES,
     real_server::ENTRIES,
     probes::ENTRIES,
+    outside::ENTRIES,
+    json::ENTRIES,
     world::ENTRIES,
 ];
 

@@ -5,6 +5,7 @@ mod codes;
 mod health;
 mod hosts;
 mod machine;
+mod outside;
 mod paths;
 mod probes;
 mod shape;
@@ -17,6 +18,7 @@ pub use codes::{CODES, meaning, meaning_in};
 pub use health::*;
 pub use hosts::*;
 pub use machine::*;
+pub use outside::*;
 pub use paths::*;
 pub use probes::*;
 pub use shape::{Member, Shape};
@@ -90,6 +92,8 @@ pub enum Ty {
     Service(&'static Schema),
     /// A table by this schema that the function takes apart itself, or a policy.
     State(&'static Schema),
+    /// A command's words, and options by this schema in the same table: `{ "cmd", "arg", timeout = 5 }`.
+    Words(&'static Schema),
 }
 
 impl Schema {
@@ -127,6 +131,7 @@ impl Ty {
             Ty::Either(all) => all.iter().map(Ty::describe).collect::<Vec<_>>().join(" or "),
             Ty::Service(_) => "service".to_string(),
             Ty::State(schema) => format!("{} or a policy", schema.name),
+            Ty::Words(schema) => format!("words, with {} beside", schema.name),
         }
     }
 }

@@ -85,6 +85,7 @@ impl Ty {
             }
             Ty::Service(schema) => format!("{}|LvsService", schema.class()),
             Ty::State(schema) => format!("{}|LvsPolicy", schema.class()),
+            Ty::Words(schema) => format!("string[]|{}", schema.class()),
         }
     }
 
@@ -121,7 +122,7 @@ impl Ty {
     /// The tables it is made of.
     pub fn schemas(&self) -> Vec<&'static Schema> {
         match self {
-            Ty::Table(schema) | Ty::Service(schema) | Ty::State(schema) => vec![schema],
+            Ty::Table(schema) | Ty::Service(schema) | Ty::State(schema) | Ty::Words(schema) => vec![schema],
             Ty::List(of) | Ty::OneOrList(of) | Ty::Map(of) => of.schemas(),
             Ty::Either(all) => all.iter().flat_map(Ty::schemas).collect(),
             _ => Vec::new(),

@@ -167,6 +167,11 @@ fn records_are_as_they_are_described() {
         "LvsConnection" => "{ lvs.templates():list()[1], lvs.connections():list()[1] }",
         "LvsEviction" => "{ lvs.evict({ fwmark = 3 }, '192.168.1.107') }",
         "LvsProbeAnswer" => "{ lvs.probe('127.0.0.1', { http = { port = 1 }, timeout = 0.2 }) }",
+        "LvsProgramAnswer" => "{ lvs.exec { 'sh', '-c', 'exit 3', max_output = 1 } }",
+        "LvsRequestAnswer" => "{ lvs.http { url = 'http://127.0.0.1:1/', timeout = 0.2 } }",
+        "LvsNameAnswer" => "{ lvs.resolve('127.0.0.1', 'A') }",
+        // Its only source is a server of names: `lvs_resolve_asks_as_the_machine_does` has one.
+        "LvsServicePlace" => "{ { target = 'a.example', port = 80, priority = 10, weight = 60 } }",
         "LvsPlan" => "{ lvs.plan(function() web:del_server '192.168.1.107' end) }",
         "LvsPlanStep" => "lvs.plan(function() web:del_server '192.168.1.107' end).steps",
         "LvsPolicy" => "{ lvs.policy { name = 'web' } }",
