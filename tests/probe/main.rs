@@ -2,6 +2,7 @@
 
 mod http;
 mod many;
+mod outside;
 mod support;
 mod tls;
 mod words;

@@ -13,13 +13,13 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::support::{ask, get, page, server};
 
-struct Site {
-    addr: SocketAddr,
-    folder: tempfile::TempDir,
+pub struct Site {
+    pub addr: SocketAddr,
+    pub folder: tempfile::TempDir,
 }
 
 /// A TLS server for `name`, with a certificate that is valid until the end of `year`, and its authority's file.
-fn site(name: &str, year: i32) -> Site {
+pub fn site(name: &str, year: i32) -> Site {
     let folder = tempfile::tempdir().unwrap();
     let authority = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
