@@ -180,7 +180,7 @@ fn fresh_namespace() {
     std::thread::sleep(std::time::Duration::from_secs(2));
 }
 
-fn must(line: &str) {
+pub fn must(line: &str) {
     let status = Command::new("sh").args(["-c", line]).stdout(Stdio::null()).status();
     assert!(status.is_ok_and(|status| status.success()), "{line}");
 }

@@ -7,6 +7,7 @@ mod cases;
 #[path = "../kernel/support/datagrams.rs"]
 mod datagrams;
 mod measure;
+mod probes;
 mod prompt;
 
 fn main() {
@@ -19,6 +20,7 @@ fn main() {
             prompt::prompt(lvsh);
         }
         ["prompt", lvsh] => prompt::prompt(lvsh),
+        ["probes", lvsh, rounds] => probes::probes(lvsh, rounds.parse().expect("a number of rounds")),
         ["lab", lvsh, rounds] => cases::lab(lvsh, rounds.parse().expect("a number of rounds")),
         _ => println!("tests/bench/run measures; this program alone does nothing"),
     }

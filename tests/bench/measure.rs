@@ -1,4 +1,4 @@
-//! One program, from start to end: wall time and peak memory.
+//! One program, from start to end: wall time, CPU time and peak memory.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +9,8 @@ use nix::unistd::Pid;
 #[derive(Clone, Copy)]
 pub struct Run {
     pub time: Duration,
+    /// In the program and, for it, in the kernel.
+    pub cpu: Duration,
     /// Peak resident memory in KiB.
     pub memory: u64,
 }
@@ -36,7 +38,11 @@ pub fn run(argv: &[&str], stdin: Option<&str>) -> Run {
         Ok(WaitStatus::Exited(_, 0)) => {}
         other => panic!("{argv:?}: {other:?}"),
     }
-    Run { time, memory: u64::try_from(usage.ru_maxrss).expect("a size") }
+    let spent = |time: libc::timeval| {
+        Duration::from_micros(u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).expect("a time"))
+    };
+    let cpu = spent(usage.ru_utime) + spent(usage.ru_stime);
+    Run { time, cpu, memory: u64::try_from(usage.ru_maxrss).expect("a size") }
 }
 
 pub fn median(runs: &[Run]) -> Run {
@@ -44,10 +50,14 @@ pub fn median(runs: &[Run]) -> Run {
         values.sort_unstable();
         values[values.len() / 2]
     };
-    let micros = middle(runs.iter().map(|run| run.time.as_micros()).collect());
+    let time = |of: fn(&Run) -> Duration| {
+        let micros = middle(runs.iter().map(|run| of(run).as_micros()).collect());
+        Duration::from_micros(u64::try_from(micros).expect("a time"))
+    };
     let memory = middle(runs.iter().map(|run| u128::from(run.memory)).collect());
     Run {
-        time: Duration::from_micros(u64::try_from(micros).expect("a time")),
+        time: time(|run| run.time),
+        cpu: time(|run| run.cpu),
         memory: u64::try_from(memory).expect("a size"),
     }
 }

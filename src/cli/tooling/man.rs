@@ -1,4 +1,4 @@
-//! man: the manual, one page per verb and one of the Lua API.
+//! man: the manual, one page per verb, one of the Lua API, one for each program that people come from.
 
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use super::peers::{PEERS, Peer};
 use super::roff::Roff;
 use super::{command, lua_manual};
 use crate::cli::args::EXIT_CODES;
@@ -18,7 +19,7 @@ use crate::error::{Error, Kind, Result, did_you_mean};
 /// Arguments of `lvsh man`.
 #[derive(Clone, Debug, Args)]
 pub struct Man {
-    /// A command, or lua for the API
+    /// A command, lua for the API, keepalived or ldirectord for their words in lvsh's
     #[arg(value_name = "NAME", conflicts_with = "dir")]
     pub name: Option<String>,
     /// Write all pages into this folder, as DIR/man8/lvsh-start.8
@@ -40,14 +41,17 @@ pub fn man(context: &Context, asked: &Man) -> Result<Done> {
         return written(context, dir);
     }
     let name = asked.name.as_deref();
-    let wanted = name.map_or("lvsh".to_string(), |name| format!("lvsh-{name}"));
+    let wanted = match name {
+        None => vec!["lvsh".to_string()],
+        Some(name) => vec![name.to_string(), format!("lvsh-{name}"), format!("lvsh-from-{name}")],
+    };
     let mut pages = pages();
-    let Some(at) = pages.iter().position(|page| page.name == wanted || Some(page.name.as_str()) == name)
-    else {
+    let Some(at) = pages.iter().position(|page| wanted.contains(&page.name)) else {
         let name = name.unwrap_or_default();
         let error =
             Error::new(Kind::Usage, "unknown_name", format!("there is no page '{name}' in the manual"));
         let names = pages.iter().filter_map(|page| page.name.strip_prefix("lvsh-"));
+        let names = names.map(|name| name.trim_start_matches("from-"));
         return Err(match did_you_mean(name, names) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),
             None => error.hint("lvsh man lua is the API; lvsh help NAME knows single functions"),
@@ -98,6 +102,9 @@ fn pages() -> Vec<Page> {
         command.get_subcommands().zip(&names).map(|(verb, name)| page(name, of_verb(&command, verb, name))),
     );
     pages.push(Page { name: "lvsh-lua".to_string(), section: 3, text: lua_manual::page() });
+    let of_peer =
+        |peer: &Peer| Page { name: format!("lvsh-from-{}", peer.name), section: 7, text: peer.page() };
+    pages.extend(PEERS.iter().map(of_peer));
     pages
 }
 
@@ -118,7 +125,9 @@ fn whole(command: &clap::Command) -> String {
     page.section("EXAMPLES");
     page.code("lvsh plan web\nlvsh start web");
     page.section("SEE ALSO");
-    page.text("lvsh-lua(3), ipvsadm(8), nft(8), ip(8), sysctl(8)");
+    page.text(
+        "lvsh-lua(3), lvsh-from-keepalived(7), lvsh-from-ldirectord(7), ipvsadm(8), nft(8), ip(8), sysctl(8)",
+    );
     page.finish()
 }
 

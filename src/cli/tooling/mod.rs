@@ -1,10 +1,12 @@
 //! Verbs that tell what the others are made of: help, types, schema, man, completions. All of it comes from the
-//! registry of the API and the definition of the command line; nothing is written a second time here.
+//! registry of the API and the definition of the command line; nothing is written a second time here but the pages for
+//! those who come from another program.
 
 mod completions;
 mod help;
 mod lua_manual;
 mod man;
+mod peers;
 mod roff;
 mod schema;
 mod stubs;

@@ -44,6 +44,29 @@ impl Roff {
         self.text(text);
     }
 
+    /// A paragraph with `names` in it.
+    pub fn marked_paragraph(&mut self, text: &str) {
+        self.line(".PP");
+        self.marked(text);
+    }
+
+    /// Text with `names` in it, which become bold.
+    fn marked(&mut self, text: &str) {
+        let parts = text.split('`').enumerate();
+        let bold = |(index, part)| match index % 2 {
+            0 => spelled(part),
+            _ => format!("\\fB{}\\fR", spelled(part)),
+        };
+        self.line(&no_request(parts.map(bold).collect()));
+    }
+
+    /// A word, and below it, set in, text with `names` in it.
+    pub fn marked_item(&mut self, head: &str, text: &str) {
+        self.line(".TP");
+        self.line(&format!("\\fB{}\\fR", escape(head)));
+        self.marked(text);
+    }
+
     /// A command or code, as it is typed.
     pub fn code(&mut self, lines: &str) {
         self.line(".PP\n.nf\n.RS 4");
@@ -72,6 +95,16 @@ impl Roff {
 
 /// Text in which nothing is a request, an escape or a hyphen that may be broken.
 fn escape(text: &str) -> String {
+    no_request(spelled(text))
+}
+
+/// A line that is text although it begins with a dot.
+fn no_request(line: String) -> String {
+    if line.starts_with('.') { format!("\\&{line}") } else { line }
+}
+
+/// Characters as they are to be seen.
+fn spelled(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -88,7 +121,7 @@ fn escape(text: &str) -> String {
             c => out.push_str(&format!("\\[u{:04X}]", u32::from(c))),
         }
     }
-    if out.starts_with('.') { format!("\\&{out}") } else { out }
+    out
 }
 
 #[cfg(test)]

@@ -240,14 +240,17 @@ fn every_page_of_the_manual_is_clean_roff() {
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .map(|line| format!("man8/lvsh-{}.8", line.split_whitespace().next().expect("a verb")))
         .collect();
-    pages.extend(["man8/lvsh.8", "man3/lvsh-lua.3"].map(String::from));
+    let others =
+        ["man8/lvsh.8", "man3/lvsh-lua.3", "man7/lvsh-from-keepalived.7", "man7/lvsh-from-ldirectord.7"];
+    pages.extend(others.map(String::from));
     for page in &pages {
         assert!(written.contains(&format!("ROOT/man/{page}\n")), "{page} is not in\n{written}");
         let text = fs::read_to_string(dir.join(page)).expect("a page");
         let parts: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(".SH \"")).collect();
-        let wanted: &[&str] = match page.starts_with("man3") {
-            true => &["NAME", "SYNOPSIS", "DESCRIPTION", "FUNCTIONS", "TABLES", "RECORDS", "ERRORS"],
-            false => &["NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES"],
+        let wanted: &[&str] = match &page[..4] {
+            "man7" => &["NAME", "DESCRIPTION", "AN EXAMPLE", "SEE ALSO"],
+            "man3" => &["NAME", "SYNOPSIS", "DESCRIPTION", "FUNCTIONS", "TABLES", "RECORDS", "ERRORS"],
+            _ => &["NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "ENVIRONMENT", "FILES"],
         };
         for part in wanted {
             assert!(parts.contains(&format!("{part}\"").as_str()), "{page} has no {part}");
@@ -279,4 +282,26 @@ fn every_page_of_the_manual_is_clean_roff() {
     }
     let (ok, said) = output(Command::new(&groff).args(["-ww", "-man", "-Tutf8", "-z"]), ".NOSUCH\n.TH\n");
     assert!(!ok || !said.is_empty(), "groff says nothing of what is wrong");
+}
+
+/// Both sides of the examples for those who come from another program; the policy is checked, and starts.
+#[test]
+fn policies_of_those_who_come_from_elsewhere_are_right() {
+    let here = Playground::new();
+    for text in [
+        include_str!("../../../src/cli/tooling/peers/keepalived.txt"),
+        include_str!("../../../src/cli/tooling/peers/ldirectord.txt"),
+    ] {
+        let policies: Vec<&str> = text.split("```lua\n").skip(1).collect();
+        assert!(!policies.is_empty() && text.contains("```conf\n"));
+        for policy in policies {
+            let policy = policy.split("```").next().expect("an end");
+            let path = here.policies().join("web.lua");
+            fs::write(&path, policy).expect("a file");
+            let lint = here.run(&["lint", "web"]).ok();
+            assert_eq!(lint.out, "web: no warnings\n", "{policy}\n{}", lint.all());
+            here.run(&["start", "web"]).ok();
+            here.run(&["stop", "web"]).ok();
+        }
+    }
 }
