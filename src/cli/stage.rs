@@ -13,10 +13,9 @@ use super::journal::{self, FileJournal, Keep};
 use super::store::{Saved, Store};
 use crate::backend::{Backend, Memory, Want};
 use crate::error::{Error, Kind, Result};
-use crate::model::{State, SysctlName, Timeouts};
+use crate::model::{State, Timeouts};
 use crate::plan::{
-    EXPIRE_QUIESCENT, Journal, Mode, NoJournal, Owned, Plan, Session, Step, Thing, Warning, diff, lint,
-    lint_plan, lint_ramps,
+    Journal, Mode, NoJournal, Owned, Plan, Session, Thing, Warning, diff, lint, lint_drains, lint_ramps,
 };
 use crate::script::{Engine, Job, Loaded};
 use crate::view::{drift_words, sign};
@@ -323,25 +322,14 @@ fn lint_all(context: &Context, staged: &mut Staged) {
     // is not asked: what it can do with services is nobody's question, and asking would load IPVS.
     let asked = !mine.services.is_empty();
     let machine = if asked { staged.session.capabilities().ok() } else { None };
-    let drained = |step: &Step| matches!(step, Step::SetServer { to, .. } if to.weight.is_zero());
-    if staged.plan.steps().any(drained) {
-        // Whether clients keep coming to a drained server hangs on this one.
-        let sysctls = SysctlName::new(EXPIRE_QUIESCENT).into_iter().collect();
-        let read = staged.session.see(&Want { sysctls, ..Want::default() }).map(drop);
-        if let Err(error) = read {
-            context.note(&error.to_string());
-        }
-    }
     for warning in lint(&mine, staged.session.view(), machine.as_ref()) {
         context.advise(warning);
     }
     for warning in &staged.advice {
         context.advise(warning.clone());
     }
-    if let Ok((_, observed)) = staged.session.see_live(&Want::default()) {
-        let observed = observed.clone();
-        for warning in lint_plan(&staged.plan, staged.session.actual(), &observed) {
-            context.advise(warning);
-        }
+    match lint_drains(&staged.plan, &mut staged.session) {
+        Ok(warnings) => warnings.into_iter().for_each(|warning| context.advise(warning)),
+        Err(error) => context.note(&error.to_string()),
     }
 }

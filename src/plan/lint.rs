@@ -1,8 +1,9 @@
 //! The known traps of IPVS, said before they bite.
 
 use super::buckets::{percent, shares, table};
-use super::{Declared, Plan, Step};
-use crate::backend::Capabilities;
+use super::{Declared, Plan, Session, Step};
+use crate::backend::{Capabilities, Services, Want};
+use crate::error::Result;
 use crate::model::{
     Fwmark, Observed, Server, ServerKey, ServiceEntry, ServiceKey, State, SysctlName, Weight,
 };
@@ -53,25 +54,47 @@ pub fn lint_ramps(declared: &Declared) -> Vec<Warning> {
     flat.map(warn).collect()
 }
 
+/// Whether a step takes the new clients away from a server that had some.
+fn drained(step: &Step) -> Option<(&ServiceKey, &ServerKey)> {
+    match step {
+        Step::SetServer { service, key, from, to } if to.weight.is_zero() && !from.weight.is_zero() => {
+            Some((service, key))
+        }
+        _ => None,
+    }
+}
+
+/// [`lint_plan`] of what a session is about to send. Counters and the sysctl are read only if something is drained.
+///
+/// # Errors
+/// Those of reading them.
+pub fn lint_drains(plan: &Plan, session: &mut Session) -> Result<Vec<Warning>> {
+    let services = Services::of(plan.steps().filter_map(drained).map(|(service, _)| service));
+    if services == Services::None {
+        return Ok(Vec::new());
+    }
+    // Whether clients keep coming to a drained server hangs on this one.
+    let sysctls = SysctlName::new(EXPIRE_QUIESCENT).into_iter().collect();
+    let observed = session.see_live(&Want { services, sysctls, ..Want::default() })?.1.clone();
+    Ok(lint_plan(plan, session.actual(), &observed))
+}
+
 /// Warnings about changes rather than about states: draining a server whose clients persist.
 pub fn lint_plan(plan: &Plan, seen: &State, observed: &Observed) -> Vec<Warning> {
     let quiescent = SysctlName::new(EXPIRE_QUIESCENT).ok();
     let value = quiescent.and_then(|name| seen.sysctls.get(&name)).map_or("0", String::as_str);
-    let drained = |step: &Step| match step {
-        Step::SetServer { service, key, from, to } if to.weight.is_zero() && !from.weight.is_zero() => {
-            let templates = observed.servers.get(&(*service, *key))?.persist;
-            (templates > 0 && value == "0").then(|| Warning {
-                subject: format!("{service} {key}"),
-                message: format!(
-                    "{templates} template{} point{} at {key}; {EXPIRE_QUIESCENT}=0 keeps them coming",
-                    if templates == 1 { "" } else { "s" },
-                    if templates == 1 { "s" } else { "" },
-                ),
-            })
-        }
-        _ => None,
+    let warn = |(service, key): (&ServiceKey, &ServerKey)| {
+        let templates = observed.servers.get(&(*service, *key))?.persist;
+        (templates > 0 && value == "0").then(|| Warning {
+            subject: format!("{service} {key}"),
+            message: format!(
+                "{templates} template{} point{} at {key}; {EXPIRE_QUIESCENT}=0 keeps them coming",
+                if templates == 1 { "" } else { "s" },
+                if templates == 1 { "s" } else { "" },
+            ),
+        })
     };
-    plan.steps().filter_map(drained).collect()
+    plan.steps().filter_map(drained).filter_map(warn).collect()
 }
 
 type Warn<'a> = dyn FnMut(Option<&ServerKey>, String) + 'a;

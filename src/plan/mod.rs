@@ -22,7 +22,7 @@ pub use execute::{Report, execute};
 pub use fold::{before, fold};
 pub use journal::{Journal, NoJournal};
 
-pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_plan, lint_ramps};
+pub use lint::{EXPIRE_QUIESCENT, Warning, lint, lint_drains, lint_plan, lint_ramps};
 pub use order::{rank, sort};
 pub use owned::Owned;
 pub use refusal::{no_service, refusal};

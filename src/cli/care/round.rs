@@ -10,7 +10,7 @@ use crate::cli::policy::Target;
 use crate::cli::stage::{Past, journal_of};
 use crate::cli::store::{Saved, Store};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Mode, Owned, Plan, Session, lint_plan};
+use crate::plan::{Mode, Owned, Plan, Session, lint_drains};
 use crate::script::Job;
 use crate::view::{changes, step_text};
 
@@ -46,7 +46,10 @@ pub fn round(
         context.warn(&name, text);
     }
     let plan = session.plan();
-    warn_of_templates(context, &plan, &mut session);
+    match lint_drains(&plan, &mut session) {
+        Ok(warnings) => warnings.into_iter().for_each(|warning| context.advise(warning)),
+        Err(error) => context.note(&error.to_string()),
+    }
     if dry {
         return Ok(Round { plan, found, dry });
     }
@@ -87,14 +90,6 @@ fn remember(store: &Store, saved: &Saved, plan: &Plan, session: &Session) -> Res
         }
     }
     store.save(&saved.policy, &saved.path, saved.started, saved.owned.clone(), made)
-}
-
-fn warn_of_templates(context: &Context, plan: &Plan, session: &mut Session) {
-    let Ok((_, observed)) = session.see_live(&crate::backend::Want::default()) else { return };
-    let observed = observed.clone();
-    for warning in lint_plan(plan, session.actual(), &observed) {
-        context.advise(warning);
-    }
 }
 
 /// The policy's hook hears of what was done. What it does wrong undoes nothing.

@@ -46,6 +46,8 @@ pub const IP_VS_CONN_F_BYPASS: u32 = 4;
 pub const IP_VS_SO_GET_INFO: i32 = 1153;
 /// `struct ip_vs_get_services`. (`linux/ip_vs.h:64`)
 pub const IP_VS_SO_GET_SERVICES: i32 = 1154;
+/// `struct ip_vs_get_dests`. (`linux/ip_vs.h:65`)
+pub const IP_VS_SO_GET_DESTS: i32 = 1156;
 
 // Lengths, the closing NUL included.
 

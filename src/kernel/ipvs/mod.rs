@@ -1,7 +1,7 @@
 //! IPVS over generic netlink.
 //!
 //! ```text
-//! Ipvs ──┬ read    services, timeouts, daemons: dumps, looked at twice ── names  keys of IPv4, in one piece
+//! Ipvs ──┬ read    services, timeouts, daemons: looked at twice ── pieces  lists of IPv4, each in one piece
 //!        └ write   steps: many requests per datagram
 //!            │
 //!         request  what is asked, in the model's words     convert  model ⇄ attributes, the only place
@@ -20,7 +20,7 @@ mod exchange;
 pub mod family;
 pub mod frame;
 pub mod message;
-mod names;
+mod pieces;
 mod read;
 pub mod request;
 pub(super) mod socket;
@@ -32,14 +32,14 @@ use crate::error::Result;
 /// the call.
 pub struct Ipvs {
     socket: socket::GenlSocket,
-    names: names::Names,
+    pieces: pieces::Pieces,
     notes: Vec<String>,
 }
 
 impl Ipvs {
     /// Finds the family, loading `ip_vs` if the kernel does not do so by itself. Needs no privilege yet.
     pub fn open() -> Result<Ipvs> {
-        Ok(Ipvs { socket: socket::GenlSocket::open()?, names: names::Names::open(), notes: Vec::new() })
+        Ok(Ipvs { socket: socket::GenlSocket::open()?, pieces: pieces::Pieces::open(), notes: Vec::new() })
     }
 
     /// What is to be said about the readings since the last call; nearly always nothing.

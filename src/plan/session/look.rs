@@ -5,7 +5,14 @@ use std::collections::BTreeSet;
 use super::{Mode, Session};
 use crate::backend::{Services, Want};
 use crate::error::Result;
-use crate::model::{ServiceKey, State};
+use crate::model::{Observed, ServiceKey, State};
+
+/// Whether counters are read with a configuration: they are most of the time of a reading, and a plan needs none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counters {
+    Not,
+    Too,
+}
 
 impl Session {
     /// Forgets what was read of this service, so that the next look reads what others did.
@@ -16,7 +23,7 @@ impl Session {
         }
         let want = Want { services: Services::Only(BTreeSet::from([*key])), ..Want::default() };
         self.forget(key);
-        self.load(&want)
+        self.load(&want, Counters::Too)
     }
 
     fn forget(&mut self, key: &ServiceKey) {
@@ -30,7 +37,27 @@ impl Session {
     /// Reads what is wanted and was not read before.
     pub(super) fn ensure(&mut self, want: &Want) -> Result<()> {
         let missing = missing(&self.read, want);
-        if missing == Want::default() { Ok(()) } else { self.load(&missing) }
+        if missing == Want::default() { Ok(()) } else { self.load(&missing, Counters::Not) }
+    }
+
+    /// As [`Session::ensure`], with the counters of the same moment; of what was read without them, of this moment.
+    pub(super) fn ensure_live(&mut self, want: &Want) -> Result<()> {
+        let missing = missing(&self.read, want);
+        if missing != Want::default() {
+            self.load(&missing, Counters::Too)?;
+        }
+        let services = beyond(&self.counted, &want.services);
+        if services != Services::None {
+            let mut seen = self.backend.snapshot(&Want { services: services.clone(), ..Want::default() })?;
+            self.take_counters(&mut seen.observed, &services);
+        }
+        Ok(())
+    }
+
+    fn take_counters(&mut self, observed: &mut Observed, of: &Services) {
+        self.observed.services.append(&mut observed.services);
+        self.observed.servers.append(&mut observed.servers);
+        self.counted = joined(std::mem::take(&mut self.counted), of);
     }
 
     /// What a picture that was taken when only `then` had been read lacks of what is known now.
@@ -47,9 +74,16 @@ impl Session {
         merge(picture, &state, &news);
     }
 
-    pub(super) fn load(&mut self, want: &Want) -> Result<()> {
-        let mut seen = self.backend.snapshot(want)?;
-        let (mut news, known) = (seen.state, &self.read.services);
+    fn load(&mut self, want: &Want, counters: Counters) -> Result<()> {
+        let mut news = match counters {
+            Counters::Not => self.backend.state(want)?,
+            Counters::Too => {
+                let mut seen = self.backend.snapshot(want)?;
+                self.take_counters(&mut seen.observed, &want.services);
+                seen.state
+            }
+        };
+        let known = &self.read.services;
         // Reading all after some: what was changed since the first look must not be seen old again.
         if let (Services::All, Services::Only(keys)) = (&want.services, known) {
             news.services.retain(|key, _| !keys.contains(key));
@@ -63,17 +97,7 @@ impl Session {
             merge(&mut before.view, &base, want);
             merge(&mut before.base, &base, want);
         }
-        self.observed.services.append(&mut seen.observed.services);
-        self.observed.servers.append(&mut seen.observed.servers);
-        self.read.services = match (std::mem::take(&mut self.read.services), &want.services) {
-            (Services::All, _) | (_, Services::All) => Services::All,
-            (old, Services::None) => old,
-            (Services::None, new) => new.clone(),
-            (Services::Only(mut old), Services::Only(new)) => {
-                old.extend(new.iter().copied());
-                Services::Only(old)
-            }
-        };
+        self.read.services = joined(std::mem::take(&mut self.read.services), &want.services);
         self.read.marks |= want.marks;
         self.read.vips |= want.vips;
         self.read.routes |= want.routes;
@@ -86,23 +110,36 @@ impl Session {
 
 /// What of `want` is not in `read`.
 fn missing(read: &Want, want: &Want) -> Want {
-    let services = match (&read.services, &want.services) {
-        (Services::All, _) | (_, Services::None) => Services::None,
-        (_, Services::All) => Services::All,
-        (Services::None, Services::Only(keys)) => Services::Only(keys.clone()),
-        (Services::Only(old), Services::Only(keys)) => {
-            let new: BTreeSet<_> = keys.difference(old).copied().collect();
-            if new.is_empty() { Services::None } else { Services::Only(new) }
-        }
-    };
     Want {
-        services,
+        services: beyond(&read.services, &want.services),
         marks: want.marks && !read.marks,
         vips: want.vips && !read.vips,
         routes: want.routes && !read.routes,
         tunnels: want.tunnels && !read.tunnels,
         host: want.host && !read.host,
         sysctls: want.sysctls.difference(&read.sysctls).cloned().collect(),
+    }
+}
+
+/// Those of `want` that are not in `read`.
+fn beyond(read: &Services, want: &Services) -> Services {
+    match (read, want) {
+        (Services::All, _) | (_, Services::None) => Services::None,
+        (_, Services::All) => Services::All,
+        (Services::None, Services::Only(keys)) => Services::Only(keys.clone()),
+        (Services::Only(old), Services::Only(keys)) => Services::of(keys.difference(old)),
+    }
+}
+
+fn joined(old: Services, new: &Services) -> Services {
+    match (old, new) {
+        (Services::All, _) | (_, Services::All) => Services::All,
+        (old, Services::None) => old,
+        (Services::None, new) => new.clone(),
+        (Services::Only(mut old), Services::Only(new)) => {
+            old.extend(new.iter().copied());
+            Services::Only(old)
+        }
     }
 }
 

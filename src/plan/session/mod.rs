@@ -46,6 +46,8 @@ pub struct Session {
     /// What the script sees.
     view: State,
     read: Want,
+    /// Whose counters are in `observed`.
+    counted: Services,
     origins: BTreeMap<Thing, Origin>,
     /// Why things are changed, where that is known.
     reasons: BTreeMap<Thing, String>,
@@ -79,6 +81,7 @@ impl Session {
             base: State::default(),
             view: State::default(),
             read: Want::default(),
+            counted: Services::None,
             origins: BTreeMap::new(),
             reasons: BTreeMap::new(),
             sent: Vec::new(),
@@ -131,9 +134,9 @@ impl Session {
         Ok(&self.view)
     }
 
-    /// As [`Session::see`], with the counters of the same moment.
+    /// As [`Session::see`], with the counters of its services.
     pub fn see_live(&mut self, want: &Want) -> Result<(&State, &Observed)> {
-        self.ensure(want)?;
+        self.ensure_live(want)?;
         Ok((&self.view, &self.observed))
     }
 
