@@ -1,7 +1,7 @@
 -- The policy object, and what else of the API is easier said in Lua.
 --
 -- `inner` holds natives that scripts do not see. They raise error objects themselves.
-local inner, round, rules_of = ...
+local inner = ...
 local pack, unpack, xpcall, error, type, setmetatable = table.pack, table.unpack, xpcall, error, type, setmetatable
 local ipairs = ipairs
 
@@ -16,20 +16,35 @@ local function of(self)
   return it
 end
 
+-- Health is more Lua than all the rest, and most runs need none of it.
+local health, round
+local function rules_of(self, it)
+  if not health then health, round = inner.health() end
+  if not it.rules then
+    it.rules = health.rules(it.given.rules)
+    local weight = it.given.weight
+    if weight then
+      it.rules.weight = function(facts) return inner.whole(weight(self, facts)) end
+    end
+  end
+  return it.rules
+end
+
 -- The weights as the last check left them, with what the operator has said since; nil when those of the file stand.
-local function weights_of(it, given)
+local function weights_of(self, it, given)
   if type(given) ~= "table" then
-    if it.rules.initial ~= "down" then return nil end
+    if it.given.rules.initial ~= "down" then return nil end
     given = {}
   end
-  return round(inner.pool(it.declared), it.rules, given.memory, nil, given.admin or {}, given.now or inner.now())
+  local rules = rules_of(self, it)
+  return round(inner.pool(it.declared), rules, given.memory, nil, given.admin or {}, given.now or inner.now())
 end
 
 -- args = { adopt = true } takes over what is in the way instead of refusing.
 function methods.default_start(self, args)
   local it = of(self)
   args = type(args) == "table" and args or {}
-  inner.declare(it.declared, it.name, args.adopt == true, weights_of(it, args.health))
+  inner.declare(it.declared, it.name, args.adopt == true, weights_of(self, it, args.health))
   if it.given.on_start then it.given.on_start(self) end
 end
 
@@ -65,7 +80,8 @@ function methods.default_check(self, args)
   -- A policy without probes is still weighed: by the operator, and by its hook.
   local asked
   if type(args) ~= "table" or args.ask ~= false then asked = inner.ask(it.declared) end
-  local found = round(pool, it.rules, given.memory, asked, given.admin or {}, given.now or inner.now())
+  local rules = rules_of(self, it)
+  local found = round(pool, rules, given.memory, asked, given.admin or {}, given.now or inner.now())
   inner.weights(it.declared, found)
   return found
 end
@@ -98,11 +114,7 @@ local function make(name, declared, given)
   local object = { name = name }
   -- What the spec replaces; the derived one stays reachable as default_….
   object.start, object.stop, object.status = given.start, given.stop, given.status
-  local rules = rules_of(given.rules)
-  if given.weight then
-    rules.weight = function(facts) return inner.whole(given.weight(object, facts)) end
-  end
-  kept[object] = { name = name, declared = declared, given = given, rules = rules }
+  kept[object] = { name = name, declared = declared, given = given }
   return setmetatable(object, policy)
 end
 

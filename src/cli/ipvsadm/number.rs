@@ -25,6 +25,10 @@ pub fn leading(text: &str) -> i64 {
 /// `inet_aton`: one to four numbers, decimal, octal (`010`) or hexadecimal (`0xa`), of which the last fills what is left
 /// of the address. What follows a blank is ignored.
 pub fn inet_aton(text: &str) -> Option<Ipv4Addr> {
+    // Nearly every word is the plain form, which both read alike: octal numbers are none for Rust.
+    if let Ok(addr) = text.parse() {
+        return Some(addr);
+    }
     let text = text.split(is_space).next().filter(|text| !text.is_empty())?;
     let parts: Vec<u32> = text.split('.').map(c_number).collect::<Option<_>>()?;
     let (last, first) = parts.split_last()?;

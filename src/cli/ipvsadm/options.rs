@@ -152,12 +152,20 @@ const TABLE: [Row; 58] = [
     Row("tun-remcsum", NO, Value::Not, TunRemCsum, "tun-remcsum"),
 ];
 
-impl Opt {
-    /// What ipvsadm calls it in messages and counts it as; empty for those it does not count.
-    pub fn name(self) -> &'static str {
-        TABLE.iter().find(|row| row.3 == self).map_or("", |row| row.4)
+/// The row of a letter, for save files of thousands of lines; `TABLE.len()` where there is none.
+const LETTERS: [usize; 128] = {
+    let mut rows = [TABLE.len(); 128];
+    let mut at = TABLE.len();
+    while at > 0 {
+        at -= 1;
+        if TABLE[at].1 != NO {
+            rows[TABLE[at].1 as usize] = at;
+        }
     }
+    rows
+};
 
+impl Opt {
     /// As it is written: `--weight|-w`.
     pub fn spelling(self) -> String {
         let row = TABLE.iter().find(|row| row.3 == self);
@@ -178,6 +186,8 @@ pub fn long_names() -> impl Iterator<Item = &'static str> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found<'a> {
     pub opt: Opt,
+    /// What ipvsadm calls it in messages and counts it as; empty for those it does not count.
+    pub name: &'static str,
     pub value: Option<&'a str>,
     /// The last word that it took.
     pub word: usize,
@@ -256,7 +266,7 @@ impl<'a> Scanner<'a> {
         let mut letters = self.bundle.chars();
         let letter = letters.next().unwrap_or(NO);
         self.bundle = letters.as_str();
-        let row = TABLE.iter().find(|row| row.1 == letter && letter != NO).ok_or(Trouble::Unknown)?;
+        let row = LETTERS.get(letter as usize).and_then(|at| TABLE.get(*at)).ok_or(Trouble::Unknown)?;
         let bundle = self.bundle;
         let value = match row.2 {
             Value::Not if bundle.starts_with('=') => Some(""),
@@ -284,7 +294,7 @@ impl<'a> Scanner<'a> {
                 Some(next)
             }
         };
-        Ok(Found { opt: row.3, value, word: self.word() })
+        Ok(Found { opt: row.3, name: row.4, value, word: self.word() })
     }
 }
 

@@ -21,7 +21,7 @@ use crate::view::ipvsadm::Format;
 pub fn parse(words: &[String], reach: Reach, program: &str) -> Result<Command, Wrong> {
     let mut scanner = Scanner::new(words);
     let verb = match scanner.option() {
-        Some(Ok(Found { opt: Opt::Do(verb), value, word })) => (verb, value, word),
+        Some(Ok(Found { opt: Opt::Do(verb), value, word, .. })) => (verb, value, word),
         Some(Err(Trouble::NoValue)) => {
             let text = words.get(scanner.word()).map_or("", String::as_str);
             let wrong = Wrong::no_command(program, format!("option '{text}' needs a value"));
@@ -115,7 +115,7 @@ impl Draft {
     fn new(reach: Reach) -> Draft {
         Draft {
             reach,
-            given: Vec::new(),
+            given: Vec::with_capacity(8),
             role: SyncRole::Master,
             protocol: Protocol::Other(0),
             addr: None,
@@ -146,10 +146,9 @@ impl Draft {
     }
 
     fn option(&mut self, found: Found<'_>, words: &[String]) -> Result<(), Wrong> {
-        let Found { opt, value, word } = found;
-        let name = opt.name();
+        let Found { opt, name, value, word } = found;
         if !name.is_empty() {
-            if let Some((before, _)) = self.given.iter().find(|(before, _)| before.name() == name) {
+            if let Some(Given { opt: before, .. }) = self.given.iter().find(|before| before.name == name) {
                 let message = if *before == opt {
                     format!("{} was given twice", opt.spelling())
                 } else {
@@ -158,7 +157,7 @@ impl Draft {
                 let wrong = Wrong::new(format!("multiple '{name}' options specified"), message);
                 return Err(wrong.hint("give one of the two"));
             }
-            self.given.push((opt, word));
+            self.given.push(Given { opt, name, word });
         }
         let text = value.unwrap_or_default();
         match opt {

@@ -111,13 +111,18 @@ fn rule(verb: Verb) -> (Rule, &'static str) {
     }
 }
 
-/// An option that was given, and its word.
-pub type Given = (Opt, usize);
+/// An option that was given.
+pub struct Given {
+    pub opt: Opt,
+    /// ipvsadm's name of it.
+    pub name: &'static str,
+    pub word: usize,
+}
 
 /// ipvsadm's `generic_opt_check`.
 pub fn check(verb: Verb, given: &[Given]) -> Result<(), Wrong> {
     let (rule, name) = rule(verb);
-    compare(&rule, &ORDER, given, &format!("'{name}' command"))
+    compare(&rule, &ORDER, given, || format!("'{name}' command"))
 }
 
 /// ipvsadm's `tunnel_opt_check`, for `ipip`, `gue` and `gre`.
@@ -128,15 +133,33 @@ pub fn check_tunnel(kind: &str, given: &[Given]) -> Result<(), Wrong> {
         "gre" => Rule { one: &["tun-nocsum", "tun-csum"], ..NOTHING },
         _ => NOTHING,
     };
-    compare(&rule, &OPTIONS, given, &format!("'{kind}' tunnel type"))
+    compare(&rule, &OPTIONS, given, || format!("'{kind}' tunnel type"))
+}
+
+/// Whether all is well, which it is in thousands of lines of a save file: then nobody asks for words.
+fn fits(rule: &Rule, order: &[&str], given: &[Given]) -> bool {
+    let mut musts = 0;
+    for Given { name, .. } in given {
+        if rule.must.contains(name) {
+            // No option is given twice.
+            musts += 1;
+        } else if !rule.may.contains(name) && order.contains(name) {
+            // One of those that exclude each other, or a wrong one.
+            return false;
+        }
+    }
+    musts == rule.must.len()
 }
 
 /// `whose`: `'list' command`.
-fn compare(rule: &Rule, order: &[&str], given: &[Given], whose: &str) -> Result<(), Wrong> {
+fn compare(rule: &Rule, order: &[&str], given: &[Given], whose: impl Fn() -> String) -> Result<(), Wrong> {
+    if fits(rule, order, given) {
+        return Ok(());
+    }
+    let whose = whose();
     let mut first = None;
     for name in order {
-        let place = given.iter().find(|(opt, _)| opt.name() == *name);
-        let Some((opt, word)) = place else {
+        let Some(Given { opt, word, .. }) = given.iter().find(|given| given.name == *name) else {
             if rule.must.contains(name) {
                 let theirs = format!("You need to supply the '{name}' option for the {whose}");
                 let (what, how) = needed(name);

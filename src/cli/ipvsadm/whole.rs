@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::command::{Command, Listing};
 use super::options::{Opt, Verb};
 use super::parse::Draft;
-use super::rules;
+use super::rules::{self, Given};
 use super::values::{number, sched_flags};
 use super::wrong::Wrong;
 use crate::model::{
@@ -75,7 +75,7 @@ impl Draft {
     }
 
     fn has(&self, opt: Opt) -> bool {
-        self.given.iter().any(|(given, _)| *given == opt)
+        self.given.iter().any(|given| given.opt == opt)
     }
 
     fn key(&self) -> ServiceKey {
@@ -129,8 +129,8 @@ impl Draft {
             );
             return Err(wrong.hint("only a tunnel (-i) can reach a server of the other family"));
         }
-        let tunnel = self.given.iter().find(|(opt, _)| opt.name().starts_with("tun-"));
-        if let Some((opt, word)) = tunnel.filter(|_| !tunneled) {
+        let tunnel = self.given.iter().find(|given| given.name.starts_with("tun-"));
+        if let Some(Given { opt, word, .. }) = tunnel.filter(|_| !tunneled) {
             let message = format!("{} is for tunnels, and this server has none", opt.spelling());
             return Err(Wrong::new("Tunnel options conflict with forward method", message)
                 .at(*word)

@@ -321,12 +321,14 @@ pub fn setup(lua: &Lua, host: &Rc<Host>, api: &Table) -> mlua::Result<()> {
     weak.raw_set("__mode", "k")?;
     policies.set_metatable(Some(weak))?;
     lua.set_named_registry_value("lvsh.policies", policies)?;
-    super::real_server::setup(lua)?;
-    let ours = |text: &'static str| lua.load(text).set_name(OURS);
-    let health: Table = ours(include_str!("../../../lua/health.lua")).call(())?;
-    let round: Function = ours(include_str!("../../../lua/round.lua")).call(&health)?;
-    let rules: Function = health.raw_get("rules")?;
-    let parts: MultiValue = ours(include_str!("../../../lua/policy.lua")).call((inner, round, rules))?;
+    let ours = |lua: &Lua, text: &'static str| lua.load(text).set_name(OURS);
+    let health = lua.create_function(move |lua, ()| {
+        let health: Table = ours(lua, include_str!("../../../lua/health.lua")).call(())?;
+        let round: Function = ours(lua, include_str!("../../../lua/round.lua")).call(&health)?;
+        Ok((health, round))
+    })?;
+    inner.raw_set("health", health)?;
+    let parts: MultiValue = ours(lua, include_str!("../../../lua/policy.lua")).call(inner)?;
     let [make, transaction, plan]: [Value; 3] = Vec::from(parts)
         .try_into()
         .map_err(|_| mlua::Error::runtime("lua/policy.lua returns three functions"))?;

@@ -26,19 +26,21 @@ pub static ENTRIES: &[Entry] = &[Entry::new(
 
 const DECIDES: &str = "lvsh.real_server";
 
-/// Loads the Lua part.
-pub fn setup(lua: &Lua) -> mlua::Result<()> {
-    let chunk = lua.load(include_str!("../../../lua/real_server.lua")).set_name(OURS);
-    lua.set_named_registry_value(DECIDES, chunk.call::<Function>(())?)
+/// The Lua part, compiled by the first who needs it.
+fn decides(lua: &Lua) -> mlua::Result<Function> {
+    if let Value::Function(known) = lua.named_registry_value(DECIDES)? {
+        return Ok(known);
+    }
+    let made: Function = lua.load(include_str!("../../../lua/real_server.lua")).set_name(OURS).call(())?;
+    lua.set_named_registry_value(DECIDES, &made)?;
+    Ok(made)
 }
 
 fn real_server(call: &mut Call<'_>) -> Checked<Value> {
     let mut spec = call.row(0)?;
     let name = named(call, &spec)?;
     let facts = facts(call.lua, &spec).map_err(|fault| fault.arg(0))?;
-    let decide =
-        || -> mlua::Result<Table> { call.lua.named_registry_value::<Function>(DECIDES)?.call(facts) };
-    let wanted = decide().map_err(lua_fault)?;
+    let wanted: Table = decides(call.lua).and_then(|decide| decide.call(facts)).map_err(lua_fault)?;
     let mut wanted = row(&wanted, &POLICY, &|_| None)?;
     let hooks = policy::given(call.lua, &mut spec, &["on_start", "on_stop"])?;
     policy::make(call, "real_server", name, &mut wanted, hooks)
