@@ -6,6 +6,7 @@ use super::context::Context;
 use super::done::Done;
 use super::policy::gone;
 use super::store::Store;
+use crate::backend::Want;
 use crate::error::{Error, Kind, Result};
 use crate::model::ServiceKey;
 use crate::plan::Dump;
@@ -38,23 +39,24 @@ pub enum Format {
 }
 
 pub fn export(context: &Context, arguments: &Arguments) -> Result<Done> {
-    let seen = context.backend(true)?.snapshot(&Dump::want())?;
+    let mut backend = context.backend(true)?;
+    let mut see = |want: &Want| Ok(backend.snapshot(want)?.state);
     let dump = match &arguments.policy {
-        None if arguments.service.is_empty() => Dump::whole(seen.state),
+        None if arguments.service.is_empty() => Dump::whole(see(&Dump::want())?),
         None => {
-            if let Some(missing) = arguments.service.iter().find(|key| !seen.state.services.contains_key(key))
-            {
+            let state = see(&Dump::want())?;
+            if let Some(missing) = arguments.service.iter().find(|key| !state.services.contains_key(key)) {
                 let message = format!("there is no service {missing}");
                 let error = Error::new(Kind::Usage, "ESRCH", message).about(missing.to_string());
                 return Err(error.hint("lvsh list shows what there is"));
             }
-            Dump::of_services(seen.state, &BTreeSet::from_iter(arguments.service.iter().copied()))
+            Dump::of_services(state, &BTreeSet::from_iter(arguments.service.iter().copied()))
         }
         Some(name) => {
             let saved = context.store.as_ref().and_then(|store: &Store| store.all().remove(name));
             let saved =
                 saved.ok_or_else(|| gone(name).hint("lvsh start makes it exist; export shows what runs"))?;
-            Dump::of_policy(&seen.state, &saved.owned)
+            Dump::of_policy(&see(&Dump::want_of(&saved.owned))?, &saved.owned)
         }
     };
     let Exported { text, left_out } = match arguments.format {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Owned;
 use crate::backend::{Services, Want};
-use crate::model::{ServiceKey, State, SysctlName, Timeouts};
+use crate::model::{Fou, RuleKey, ServiceKey, State, SysctlName, Timeouts};
 
 /// What was saved, and what it says nothing of.
 ///
@@ -23,12 +23,17 @@ pub struct Dump {
 pub struct Says {
     pub marks: bool,
     pub vips: bool,
+    /// Rules for marks, and local routes.
+    pub paths: bool,
+    /// What unpacks tunnels: devices, and UDP ports.
+    pub tunnels: bool,
     pub timeouts: bool,
     pub syncs: bool,
 }
 
 impl Says {
-    pub const ALL: Says = Says { marks: true, vips: true, timeouts: true, syncs: true };
+    pub const ALL: Says =
+        Says { marks: true, vips: true, paths: true, tunnels: true, timeouts: true, syncs: true };
 }
 
 impl Dump {
@@ -44,7 +49,7 @@ impl Dump {
         Dump { state, says: Says::ALL }
     }
 
-    /// These services, the marks that lead to them, and our addresses that they answer on.
+    /// These services, the marks that lead to them with their local routes, and our addresses that they answer on.
     pub fn of_services(mut state: State, keys: &BTreeSet<ServiceKey>) -> Dump {
         state.services.retain(|key, _| keys.contains(key));
         let marked = |key: &ServiceKey| match key {
@@ -60,23 +65,37 @@ impl Dump {
         let of_marks = state.marks.keys().filter_map(|selector| Some(selector.daddr?.addr()));
         let addrs: BTreeSet<_> = of_services.chain(of_marks).collect();
         state.vips.retain(|key, vip| vip.is_ours() && addrs.contains(&key.addr.addr()));
+        state.rules.retain(|key, _| marks.contains(&(key.family, key.mark)));
+        let led = |rule: &RuleKey| (rule.family, rule.table);
+        let tables: BTreeSet<_> = state.rules.keys().map(led).collect();
+        state.routes.retain(|key, _| tables.contains(&(key.family, key.table)));
+        state.tunnels.clear();
+        state.fous.clear();
         state.sysctls.clear();
         state.syncs.clear();
         state.timeouts = Timeouts::NONE;
-        Dump { state, says: Says { marks: true, vips: true, ..Says::default() } }
+        Dump { state, says: Says { marks: true, vips: true, paths: true, ..Says::default() } }
     }
 
     /// What a policy owns.
     pub fn of_policy(state: &State, owned: &Owned) -> Dump {
         let mut part = owned.part_of(state);
         part.timeouts = part.timeouts.only(owned.timeouts.unwrap_or(Timeouts::NONE));
-        let says = Says {
-            marks: true,
-            vips: true,
-            timeouts: owned.timeouts.is_some(),
-            syncs: !owned.syncs.is_empty(),
-        };
+        let says = Says { timeouts: owned.timeouts.is_some(), syncs: !owned.syncs.is_empty(), ..Says::ALL };
         Dump { state: part, says }
+    }
+
+    /// What has to be read for [`Dump::of_policy`]. A real server has no IPVS to be asked.
+    pub fn want_of(owned: &Owned) -> Want {
+        Want {
+            services: Services::of(owned.services.keys()),
+            marks: !owned.marks.is_empty(),
+            vips: !owned.vips.is_empty(),
+            routes: !owned.rules.is_empty() || !owned.routes.is_empty(),
+            tunnels: !owned.tunnels.is_empty() || !owned.fous.is_empty(),
+            host: owned.timeouts.is_some() || !owned.syncs.is_empty(),
+            sysctls: owned.sysctls.keys().cloned().collect(),
+        }
     }
 
     /// What has to be read to see what [`Dump::over`] would change.
@@ -87,15 +106,18 @@ impl Dump {
             marks: self.says.marks && (replace || !self.state.marks.is_empty()),
             vips: self.says.vips && (replace || self.state.vips.values().any(|vip| vip.is_ours())),
             host: self.says.timeouts || self.says.syncs,
-            routes: false,
-            tunnels: false,
+            routes: self.says.paths
+                && (replace || !self.state.rules.is_empty() || !self.state.routes.is_empty()),
+            tunnels: self.says.tunnels
+                && (replace || !self.state.tunnels.is_empty() || !self.state.fous.is_empty()),
             sysctls: self.state.sysctls.keys().cloned().collect(),
         }
     }
 
     /// The machine as it would be with this. `replace`: what the dump speaks of and does not name is removed.
     ///
-    /// Addresses that are not ours are the system's: they are neither added nor removed.
+    /// Addresses, rules, routes and devices that are not ours are the system's: they are neither added nor removed.
+    /// Of a port that unpacks nothing says whose it is, so none is closed.
     pub fn over(&self, now: &State, replace: bool) -> State {
         let mut next = now.clone();
         if replace {
@@ -105,6 +127,13 @@ impl Dump {
             }
             if self.says.vips {
                 next.vips.retain(|_, vip| !vip.is_ours());
+            }
+            if self.says.paths {
+                next.rules.retain(|_, rule| !rule.is_ours());
+                next.routes.retain(|_, route| !route.is_ours());
+            }
+            if self.says.tunnels {
+                next.tunnels.retain(|_, tunnel| !tunnel.is_ours());
             }
             if self.says.syncs {
                 next.syncs.clear();
@@ -120,6 +149,21 @@ impl Dump {
                 next.vips.entry(key.clone()).or_insert(*vip);
             }
         }
+        if self.says.paths {
+            for (key, rule) in self.state.rules.iter().filter(|(_, rule)| rule.is_ours()) {
+                next.rules.entry(*key).or_insert(*rule);
+            }
+            for (key, route) in self.state.routes.iter().filter(|(_, route)| route.is_ours()) {
+                next.routes.entry(*key).or_insert(*route);
+            }
+        }
+        if self.says.tunnels {
+            let ours = self.state.tunnels.iter().filter(|(_, tunnel)| tunnel.is_ours());
+            next.tunnels.extend(ours.map(|(dev, tunnel)| (dev.clone(), tunnel.clone())));
+            for (key, fou) in self.state.fous.iter().filter(|(_, fou)| **fou == Fou::Gue) {
+                next.fous.entry(*key).or_insert(*fou);
+            }
+        }
         if self.says.timeouts {
             next.timeouts = self.state.timeouts.over(now.timeouts);
         }
@@ -128,6 +172,19 @@ impl Dump {
         }
         next.sysctls.extend(self.state.sysctls.clone());
         next
+    }
+
+    /// What others have where this wants a device or port of its own: its name, and what it is.
+    pub fn in_the_way(&self, now: &State) -> Option<(String, String)> {
+        let ours = self.state.tunnels.iter().filter(|(_, tunnel)| self.says.tunnels && tunnel.is_ours());
+        let foreign = |(dev, _)| Some((dev, now.tunnels.get(dev).filter(|there| !there.is_ours())?));
+        if let Some((dev, there)) = ours.filter_map(foreign).next() {
+            return Some((format!("tunnel {dev}"), there.to_string()));
+        }
+        let ports = self.state.fous.iter().filter(|(_, fou)| self.says.tunnels && **fou == Fou::Gue);
+        let other = |(key, fou): (_, &Fou)| Some((key, now.fous.get(key).filter(|there| *there != fou)?));
+        let (key, there) = ports.filter_map(other).next()?;
+        Some((format!("gue port {key}"), there.to_string()))
     }
 }
 

@@ -19,38 +19,61 @@ pub fn host(lvsh: &str) {
     println!("  /bin/true     {:>9.1} ms  {:>7} KiB", nothing.time.as_secs_f64() * 1e3, nothing.memory);
 }
 
+/// One part of the comparison, in a namespace of its own.
+type Part = fn(lvsh: &str, rounds: usize);
+
+/// By the names that `tests/bench/run --only` takes.
+const PARTS: [(&str, Part); 5] = [
+    ("fill", fill),
+    ("moving", moving),
+    ("words", in_ipvsadms_words),
+    ("web", web),
+    ("connections", connections),
+];
+
 /// Against ipvsadm, nft and ip, in this namespace, which the caller made for it.
-pub fn lab(lvsh: &str, rounds: usize) {
+///
+/// `only` names parts; `lab` is all of them.
+pub fn lab(lvsh: &str, rounds: usize, only: &[&str]) {
+    let known = |name: &&str| *name == "lab" || PARTS.iter().any(|(part, _)| part == name);
+    assert!(only.iter().all(known), "{only:?}: the parts are lab {}", PARTS.map(|(name, _)| name).join(" "));
     must("modprobe ip_vs ; modprobe ip_vs_wlc ; modprobe ip_vs_sh");
-    must("ip link add eth0 type dummy && ip link set eth0 up && ip link set lo up");
     std::fs::create_dir("/run/bench").expect("a folder of our own: policies are not read from /tmp");
     std::fs::write("/run/bench/big.lua", big_policy()).expect("the policy");
-    std::fs::write("/run/bench/big.rules", big_rules()).expect("the rules");
+    std::fs::write(BIG_RULES, big_rules()).expect("the rules");
+    for (_, part) in PARTS.iter().filter(|(name, _)| only.contains(name) || only.contains(&"lab")) {
+        fresh_namespace();
+        must("ip link add eth0 type dummy && ip link set eth0 up");
+        part(lvsh, rounds);
+    }
+}
+
+const BIG_RULES: &str = "/run/bench/big.rules";
+
+/// Ten thousand servers made, and looked at.
+fn fill(lvsh: &str, rounds: usize) {
     let policy = "/run/bench/big.lua";
-    let (mut fill, mut restore, mut idle, mut list) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut fill, mut restore, mut idle) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut list, mut listed) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         // Each from empty, really: a server that was deleted stays for about two minutes in a list that every addition
         // searches.
         fresh_namespace();
-        restore.push(run(&["ipvsadm", "-R"], Some("/run/bench/big.rules")));
+        restore.push(run(&["ipvsadm", "-R"], Some(BIG_RULES)));
         list.push(run(&["ipvsadm", "-Ln"], None));
+        listed.push(run(&[lvsh, "list", "--ipvsadm"], None));
         fresh_namespace();
         fill.push(run(&[lvsh, "-q", "apply", policy], None));
         idle.push(run(&[lvsh, "-q", "apply", policy], None));
     }
-    fresh_namespace();
-    must("ip link add eth0 type dummy && ip link set eth0 up");
-    show(
-        &format!("{SERVICES} services with {SERVERS} servers each, from empty"),
-        &fill,
-        &restore,
-        "ipvsadm -R",
-    );
+    let what = format!("{SERVICES} services with {SERVERS} servers each");
+    show(&format!("{what}, from empty"), &fill, &restore, "ipvsadm -R");
     show("nothing to do on them", &idle, &list, "ipvsadm -Ln");
-    moving(lvsh, rounds);
+    show("list --ipvsadm of them", &listed, &list, "ipvsadm -Ln");
+}
 
-    in_ipvsadms_words(lvsh, rounds);
-
+/// The example that comes first, against the script that people have.
+fn web(lvsh: &str, rounds: usize) {
     let web = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/web.lua");
     std::fs::write("/run/bench/web.sh", WEB_SCRIPT).expect("the script");
     let (mut policy, mut script) = (Vec::new(), Vec::new());
@@ -61,7 +84,6 @@ pub fn lab(lvsh: &str, rounds: usize) {
         must("ipvsadm -C ; nft delete table inet web ; ip addr del 192.168.1.99/32 dev eth0");
     }
     show("start of examples/web.lua", &policy, &script, "shell script");
-    connections(lvsh, rounds);
 }
 
 /// A long connection table. Before Linux 6.8 the kernel counts through it for every page that is read, whoever reads.
@@ -72,6 +94,7 @@ fn connections(lvsh: &str, rounds: usize) {
     must("ipvsadm -A -u 10.99.0.1:53 -s rr && ipvsadm -a -u 10.99.0.1:53 -r 10.99.0.2:53 -g");
     must("ipvsadm --set 0 0 3600");
     datagrams::send(0..count).expect("a flood of datagrams");
+    assert_eq!(connections_of_servers(), count, "entries that the flood made");
     let (mut ours, mut walked, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         ours.push(run(&[lvsh, "list", "--connections"], None));
@@ -83,6 +106,15 @@ fn connections(lvsh: &str, rounds: usize) {
     must("ipvsadm -C ; ip link del flood");
 }
 
+/// As the kernel counts them, which does not walk through the table.
+fn connections_of_servers() -> u32 {
+    let said = Command::new("ipvsadm").arg("-Ln").output().expect("ipvsadm");
+    let text = String::from_utf8(said.stdout).expect("text");
+    let servers = text.lines().filter(|line| line.starts_with("  -> ") && !line.contains("Remote"));
+    let last_two = servers.flat_map(|line| line.split_whitespace().rev().take(2));
+    last_two.map(|number| number.parse::<u32>().expect("a number")).sum()
+}
+
 fn kernel_before_6_8() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
     let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or_default());
@@ -91,7 +123,7 @@ fn kernel_before_6_8() -> bool {
 
 /// A save file of 11,000 lines onto an empty machine and back into a file.
 fn moving(lvsh: &str, rounds: usize) {
-    let rules = "/run/bench/big.rules";
+    let rules = BIG_RULES;
     let (mut import, mut restore, mut export, mut save) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut write = Vec::new();
     for _ in 0..rounds {
@@ -111,7 +143,7 @@ fn moving(lvsh: &str, rounds: usize) {
 
 /// The same command lines in both programs: a table of 11,000 lines restored, listed and saved, and one command alone.
 fn in_ipvsadms_words(lvsh: &str, rounds: usize) {
-    let rules = Some("/run/bench/big.rules");
+    let rules = Some(BIG_RULES);
     for (what, words, input) in [
         ("-R of 11,000 lines", "-R", rules),
         ("-Ln of them", "-Ln", None),

@@ -21,7 +21,10 @@ fn main() {
         }
         ["prompt", lvsh] => prompt::prompt(lvsh),
         ["probes", lvsh, rounds] => probes::probes(lvsh, rounds.parse().expect("a number of rounds")),
-        ["lab", lvsh, rounds] => cases::lab(lvsh, rounds.parse().expect("a number of rounds")),
+        ["lab", lvsh, rounds, parts] => {
+            let parts: Vec<&str> = parts.split(',').collect();
+            cases::lab(lvsh, rounds.parse().expect("a number of rounds"), &parts);
+        }
         _ => println!("tests/bench/run measures; this program alone does nothing"),
     }
 }

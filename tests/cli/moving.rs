@@ -25,6 +25,10 @@ lvs.add_service { udp = "[2001:db8::1]:5060", scheduler = "rr", pe = "sip", pers
 lvs.add_mark { mark = 3000000000, daddr = "192.0.2.9", proto = { "tcp", "udp" }, dports = { 80, 443 } }
 lvs.add_mark { mark = 5, saddr = "10.0.0.0/8", iif = "eth2", proto = "tcp", dports = "8000-8100" }
 lvs.add_vip { addr = "192.0.2.9/32", dev = "eth0" }
+lvs.add_local_route { mark = 3000000000, table = 100 }
+lvs.add_local_route { mark = 5, table = 101, family = "ipv6", priority = 90 }
+lvs.add_tunnel { dev = "lvsh-gre", type = "gre", checksum = true }
+lvs.add_gue_port { port = 6080, family = "ipv6" }
 "#;
 
 fn everything() -> Playground {
@@ -206,6 +210,37 @@ fn parts_of_a_machine() {
     assert!(missing.code == 2 && missing.err.contains("there is no service fwm:77"), "{}", missing.all());
     let missing = here.run(&["export", "--policy", "nobody"]);
     assert!(missing.code == 2 && missing.err.contains("nobody"), "{}", missing.all());
+}
+
+/// What lvsh did not make is shown and neither taken along nor thrown away.
+#[test]
+fn tunnels_of_others_stay() {
+    let here = everything();
+    let dump = file(&here, "dump.json", &here.run(&["export", "--as", "json"]).ok().out);
+    let other = Playground::new();
+    other
+        .run(&["eval", "lvs.add_tunnel { dev = 'lvsh-gre', type = 'gre' } lvs.add_local_route { table = 9 }"])
+        .ok();
+    let mut machine: serde_json::Value = serde_json::from_slice(&other.bytes()).expect("a machine");
+    let theirs = &mut machine["state"];
+    theirs["tunnels"]["lvsh-gre"]["alias"] = "backup link".into();
+    theirs["routes"][0][1]["by"] = 4.into();
+    std::fs::write(other.machine(), machine.to_string()).expect("a machine");
+    let before = other.bytes();
+    let refused = other.run(&["import", "--apply", "--replace", &dump]);
+    assert_eq!(refused.code, 1, "{}", refused.all());
+    insta::assert_snapshot!(refused.err);
+    assert_eq!(other.bytes(), before);
+    let export = other.run(&["export", "--as", "json"]).ok().json();
+    assert_eq!(export["tunnels"][0]["alias"], "backup link");
+    assert_eq!((&export["routes"][0]["table"], &export["routes"][0]["proto"]), (&9.into(), &4.into()));
+    for format in ["lua", "ipvsadm"] {
+        let export = other.run(&["export", "--as", format]).ok();
+        assert!(!export.all().contains("lvsh-gre") && !export.all().contains("table"), "{}", export.all());
+    }
+    let one = here.run(&["export", "--service", "fwm:3000000000", "--as", "json"]).ok().json();
+    let length = |list: &str| one[list].as_array().map(Vec::len);
+    assert_eq!([length("rules"), length("routes"), length("tunnels")], [Some(1), Some(1), None]);
 }
 
 /// A dump stands for the machine: everything but sending works, without rights and without a kernel.

@@ -44,10 +44,12 @@ impl Machine {
         RefCell::new(Machine { kernel, known: State::default(), defaults })
     }
 
-    /// What is there, without addresses that are not ours.
+    /// What is there, without addresses and devices that are not ours.
     fn read(&mut self) -> State {
         let mut state = Dump::whole(self.kernel.snapshot(&Dump::want()).expect("reading").state).state;
         state.vips.retain(|_, vip| vip.is_ours());
+        // The module of a kind brings a device of that kind.
+        state.tunnels.retain(|_, tunnel| tunnel.is_ours());
         self.known = state.clone();
         state
     }

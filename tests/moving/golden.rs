@@ -1,7 +1,10 @@
 //! Policies as a person would have written them, from tables as they are found in the wild.
 
 use lvsh::cli::ipvsadm::restore;
-use lvsh::model::{Fwmark, Hook, IfName, MarkEntry, MarkSelector, PortRange, Protocol, State, Vip, VipKey};
+use lvsh::model::{
+    DeviceKind, Family, Fou, FouKey, Fwmark, Hook, IfName, Installed, MarkEntry, MarkSelector, PortRange,
+    Protocol, RouteKey, RouteTable, RuleKey, State, TunnelDevice, Vip, VipKey,
+};
 use lvsh::plan::Dump;
 use lvsh::view::{Policy, policy};
 
@@ -108,6 +111,42 @@ fn tunnels_and_both_families() {
     };
     let entry = MarkEntry { mark: Fwmark::new(7).expect("a mark"), owner: "web".to_string() };
     state.marks.insert(any, entry);
+    insta::assert_snapshot!(written(state));
+}
+
+/// A director without the address, next to a rule that the system's own configuration made.
+#[test]
+fn a_director_without_the_address() {
+    let mut state = read("-A -f 3 -s wlc\n-a -f 3 -r 10.0.0.1 -g -w 1\n-A -f 4 -s wlc\n-A -f 5 -6 -s wlc\n");
+    mark(&mut state, 3, "192.0.2.99", Protocol::Tcp, &[80], "web");
+    let table = |number| RouteTable::new(number).expect("a table");
+    for (family, mark, number, priority, rule) in [
+        (Family::Ipv4, 3, 100, 100, Installed::ours()),
+        (Family::Ipv4, 4, 7, 50, Installed { by: 4 }),
+        (Family::Ipv6, 5, 100, 90, Installed::ours()),
+    ] {
+        let mark = Fwmark::new(mark).expect("a mark");
+        state.rules.insert(RuleKey { family, priority, mark, table: table(number) }, rule);
+        state.routes.insert(RouteKey { family, table: table(number) }, rule);
+    }
+    insta::assert_snapshot!(written(state));
+}
+
+/// The real server's side: devices and ports that unpack; one was taken down by somebody, one is another's.
+#[test]
+fn what_unpacks_tunnels() {
+    let mut state = State::default();
+    for (dev, tunnel) in [
+        ("lvsh-ipip", TunnelDevice::ours(DeviceKind::Ipip, false)),
+        ("lvsh-gre", TunnelDevice::ours(DeviceKind::Gre, true)),
+        ("lvsh-sit", TunnelDevice { up: false, ..TunnelDevice::ours(DeviceKind::Sit, false) }),
+        ("office", TunnelDevice { alias: String::new(), ..TunnelDevice::ours(DeviceKind::Ip6tnl, false) }),
+    ] {
+        state.tunnels.insert(IfName::new(dev).expect("a name"), tunnel);
+    }
+    state.fous.insert(FouKey { family: Family::Ipv6, port: 6080 }, Fou::Gue);
+    state.fous.insert(FouKey { family: Family::Ipv4, port: 5555 }, Fou::Protocol(4));
+    vip(&mut state, "192.0.2.99/32", "lvsh-ipip", Vip::ours());
     insta::assert_snapshot!(written(state));
 }
 

@@ -82,6 +82,13 @@ proptest! {
         for (role, daemon) in &dump.state.syncs {
             prop_assert_eq!(now.syncs.get(role) == Some(daemon), !named(&format!("sync {role}")));
         }
+        for (key, rule) in &dump.state.rules {
+            prop_assert_eq!(now.rules.get(key) == Some(rule), !named(&format!("rule {key}")));
+        }
+        for (dev, tunnel) in &dump.state.tunnels {
+            prop_assert_eq!(now.tunnels.get(dev) == Some(tunnel), !named(&format!("tunnel {dev}")));
+        }
+        prop_assert_eq!((&now.routes, &now.fous), (&dump.state.routes, &dump.state.fous));
         prop_assert_eq!(now.marks, dump.state.marks.clone());
         let in_file = |line: &String| line.split_whitespace().all(|word| text.contains(word));
         prop_assert!(left_out.iter().all(in_file));
@@ -99,6 +106,14 @@ proptest! {
             let whole = now.services.get(key) == Some(entry);
             prop_assert_eq!(whole, !told(key), "{}", text);
         }
+        let State { rules, routes, tunnels, fous, .. } = &dump.state;
+        let mut silent: Vec<String> = rules.keys().map(|key| format!("rule {key}: ")).collect();
+        silent.extend(routes.keys().map(|key| format!("route {key}: ")));
+        silent.extend(tunnels.keys().map(|dev| format!("tunnel {dev}, ")));
+        silent.extend(fous.keys().map(|key| format!("gue port {key}: ")));
+        for what in silent {
+            prop_assert!(left_out.iter().any(|line| line.starts_with(&what)), "{what}");
+        }
     }
 
     /// On the machine itself a dump changes nothing; on an empty one it makes that machine.
@@ -110,10 +125,15 @@ proptest! {
         let mut next = dump.over(&other, true);
         // Sysctls are never removed, only set.
         next.sysctls = state.sysctls.clone();
+        // Nor are ports that unpack, of which nothing says whose they are.
+        prop_assert!(other.fous.keys().chain(state.fous.keys()).all(|key| next.fous.contains_key(key)));
+        next.fous = state.fous.clone();
         prop_assert_eq!(&next, &state);
         let services = Dump { state: State { timeouts: Timeouts::NONE, ..state.clone() }, says: Says::default() };
         let next = services.over(&other, false);
         prop_assert_eq!((&next.marks, &next.vips), (&other.marks, &other.vips));
+        prop_assert_eq!((&next.rules, &next.routes), (&other.rules, &other.routes));
+        prop_assert_eq!((&next.tunnels, &next.fous), (&other.tunnels, &other.fous));
         prop_assert_eq!((next.timeouts, &next.syncs), (other.timeouts, &other.syncs));
         prop_assert!(other.services.keys().chain(state.services.keys()).all(|key| next.services.contains_key(key)));
     }

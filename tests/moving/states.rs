@@ -195,6 +195,41 @@ fn syncs(device: &'static str) -> impl Strategy<Value = BTreeMap<SyncRole, SyncD
     })
 }
 
+/// Rules with the routes they lead to, a route that no rule leads to, a rule whose route somebody took away.
+fn paths() -> impl Strategy<Value = (BTreeMap<RuleKey, Installed>, BTreeMap<RouteKey, Installed>)> {
+    let table = (100..103_u32).prop_map(|number| RouteTable::new(number).expect("one of our own"));
+    let priority = prop_oneof![3 => Just(RuleKey::PRIORITY), 1 => 1..200_u32];
+    let rule = (family(), priority, 1..6_u32, table.clone(), prop::bool::weighted(0.9)).prop_map(
+        |(family, priority, mark, table, led)| {
+            (RuleKey { family, priority, mark: Fwmark::new(mark).expect("not 0"), table }, led)
+        },
+    );
+    let rules = prop_oneof![3 => Just(Vec::new()), 1 => vec(rule, 1..4)];
+    let alone = option::weighted(0.1, (family(), table));
+    (rules, alone).prop_map(|(rules, alone)| {
+        let led = rules.iter().filter(|(_, led)| *led).map(|(key, _)| (key.family, key.table));
+        let routes = led.chain(alone).map(|(family, table)| (RouteKey { family, table }, Installed::ours()));
+        let routes = routes.collect();
+        (rules.iter().map(|(key, _)| (*key, Installed::ours())).collect(), routes)
+    })
+}
+
+/// At most one of each kind, mostly none; and ports of GUE.
+fn unpacking() -> impl Strategy<Value = (BTreeMap<IfName, TunnelDevice>, BTreeMap<FouKey, Fou>)> {
+    let one = (select(DeviceKind::ALL.to_vec()), any::<bool>(), prop::bool::weighted(0.9));
+    let devices = prop_oneof![6 => Just(Vec::new()), 1 => vec(one, 1..3)].prop_map(|all| {
+        let device = |(kind, checksum, up): (DeviceKind, bool, bool)| {
+            let made = TunnelDevice::ours(kind, checksum && kind.is_gre());
+            (IfName::new(&format!("t-{kind}")).expect("a name"), TunnelDevice { up, ..made })
+        };
+        all.into_iter().map(device).collect()
+    });
+    let port = (family(), select(vec![6080, 6081])).prop_map(|(family, port)| FouKey { family, port });
+    let ports = prop_oneof![6 => Just(BTreeSet::new()), 1 => btree_set(port, 1..3)];
+    let ports = ports.prop_map(|all: BTreeSet<FouKey>| all.into_iter().map(|key| (key, Fou::Gue)).collect());
+    (devices, ports)
+}
+
 /// A machine with this device, of MTU 1500, as the kernel could have it.
 pub fn state(device: &'static str) -> impl Strategy<Value = State> {
     let some = prop_oneof![3 => Just(0), 1 => 1..3_usize];
@@ -219,9 +254,10 @@ pub fn state(device: &'static str) -> impl Strategy<Value = State> {
             udp: udp.unwrap_or(usual.udp),
         }
     });
-    (services(), marks(device), vips, sysctls, timeouts, syncs(device)).prop_map(
-        |(services, marks, vips, sysctls, timeouts, syncs)| {
-            let mut state = State { services, marks, vips, sysctls, timeouts, syncs, ..State::default() };
+    (services(), marks(device), vips, sysctls, timeouts, syncs(device), paths(), unpacking()).prop_map(
+        |(services, marks, vips, sysctls, timeouts, syncs, (rules, routes), (tunnels, fous))| {
+            let mut state =
+                State { services, marks, vips, rules, routes, tunnels, fous, sysctls, timeouts, syncs };
             let mixed = |(key, entry): (&ServiceKey, &Arc<ServiceEntry>)| {
                 entry.servers.keys().any(|id| id.family() != key.family())
             };
@@ -249,6 +285,9 @@ pub fn for_policy(mut state: State) -> State {
         bend_servers(key, servers, 65535);
     }
     state.syncs.values_mut().for_each(|daemon| daemon.id &= 255);
+    let led = state.rules.keys().map(|key| RouteKey { family: key.family, table: key.table });
+    state.routes.extend(led.map(|key| (key, Installed::ours())).collect::<Vec<_>>());
+    state.tunnels.values_mut().for_each(|tunnel| tunnel.up = true);
     state
 }
 
@@ -256,6 +295,10 @@ pub fn for_policy(mut state: State) -> State {
 pub fn for_ipvsadm(mut state: State) -> State {
     state.marks.clear();
     state.vips.clear();
+    state.rules.clear();
+    state.routes.clear();
+    state.tunnels.clear();
+    state.fous.clear();
     state.sysctls.clear();
     state.services.retain(|key, _| plain_protocol(key));
     for (key, entry) in &mut state.services {

@@ -7,7 +7,7 @@ use super::super::journal::Keep;
 use super::super::policy::skipped;
 use super::super::run::recover;
 use super::super::stage::journal_of;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plan::{Action, Dump, Mode, Owned, Plan, Session, Step, diff};
 use crate::view::{Counts, PlanView, changes, plan_text, sign};
 
@@ -32,6 +32,13 @@ pub fn apply(context: &Context, dump: &Dump, replace: bool) -> Result<Done> {
     let now = session.see(&dump.want_for(replace))?.clone();
     for name in dump.state.sysctls.keys().filter(|name| !now.sysctls.contains_key(name)) {
         context.warn(name.name(), "this kernel has no such sysctl; left out");
+    }
+    if let Some((what, there)) = dump.in_the_way(&now) {
+        let message = format!("cannot add {what}: there is one that lvsh did not make (conflict)");
+        let error = Error::new(Kind::Conflict, "conflict", message).about(what);
+        return Err(error
+            .note(format!("there is: {there}"))
+            .hint("remove it if nobody needs it, or take it out of the file"));
     }
     let mut next = dump.over(&now, replace);
     session.canonical(&mut next);

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::done::Done;
 use super::export::{Format, name_of};
 use crate::error::{Error, Kind, Result};
+use crate::model::Fou;
 use crate::plan::Dump;
 use crate::view::{Exported, Policy, policy};
 
@@ -109,7 +110,16 @@ fn counted(dump: &Dump) -> String {
         |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let services = plural(state.services.len(), "service", "services");
     let mut out = format!("{services} with {}", plural(servers, "server", "servers"));
-    for (count, one, many) in [(state.marks.len(), "mark", "marks"), (ours, "address", "addresses")] {
+    let routes = state.routes.values().filter(|route| route.is_ours()).count();
+    let tunnels = state.tunnels.values().filter(|tunnel| tunnel.is_ours()).count();
+    let ports = state.fous.values().filter(|fou| **fou == Fou::Gue).count();
+    for (count, one, many) in [
+        (state.marks.len(), "mark", "marks"),
+        (ours, "address", "addresses"),
+        (routes, "local route", "local routes"),
+        (tunnels, "tunnel device", "tunnel devices"),
+        (ports, "GUE port", "GUE ports"),
+    ] {
         if count > 0 {
             out.push_str(&format!(", {}", plural(count, one, many)));
         }

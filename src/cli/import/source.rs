@@ -108,12 +108,8 @@ fn policy(context: &Context, file: &Path) -> Result<Dump> {
     let mut state = staged.session.view().clone();
     let said = staged.owned.timeouts.unwrap_or(Timeouts::NONE);
     state.timeouts = state.timeouts.only(said);
-    let says = Says {
-        marks: true,
-        vips: true,
-        timeouts: staged.owned.timeouts.is_some(),
-        syncs: !state.syncs.is_empty(),
-    };
+    let says =
+        Says { timeouts: staged.owned.timeouts.is_some(), syncs: !state.syncs.is_empty(), ..Says::ALL };
     Ok(Dump { state, says })
 }
 

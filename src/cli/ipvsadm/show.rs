@@ -6,11 +6,11 @@ use super::command::Listing;
 use super::names::Resolver;
 use crate::backend::{Backend, Services, Want};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Listed, ServiceKey};
+use crate::model::{Listed, ServiceKey, Timeouts};
 use crate::plan::no_service;
 use crate::view::ipvsadm::{
-    Faithful, Format, Names, Numeric, connection_text, connections_title, daemon_text, head_text, save_text,
-    service_text, settings_text, sort_servers, sort_services, timeouts_text, title_text,
+    Faithful, Format, Names, Numeric, Saved, connection_text, connections_title, daemon_text, head_text,
+    save_text, service_text, settings_text, sort_servers, sort_services, timeouts_text, title_text,
 };
 
 /// Takes text piece by piece; false when nobody wants more.
@@ -98,14 +98,20 @@ pub fn save(
 ) -> Result<Vec<String>> {
     let mut names = names(format);
     let found = sorted(backend, &Services::All, format)?;
+    let mut lost = Vec::new();
     if faithful == Faithful::ToTable {
         let seen = backend.snapshot(&Want { host: true, ..Want::default() })?;
-        let syncs: Vec<_> = seen.state.syncs.into_iter().collect();
-        out(&settings_text(seen.state.timeouts, &syncs));
+        // As ipvsadm writes them where nobody set any: not at all.
+        let timeouts =
+            if seen.state.timeouts == Timeouts::default() { Timeouts::NONE } else { seen.state.timeouts };
+        let (text, more) = settings_text(timeouts, &seen.state.syncs);
+        lost = more;
+        out(&text);
     }
-    let mut lost = Vec::new();
     for listed in &found {
-        let (text, more) = save_text(listed, faithful, names.as_mut());
+        let servers = listed.servers.iter().map(|(id, server, _)| (id, server)).collect();
+        let saved = Saved { key: &listed.key, service: &listed.service, servers };
+        let (text, more) = save_text(&saved, faithful, names.as_mut());
         lost.extend(more);
         if !out(&text) {
             break;

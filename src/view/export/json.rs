@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::paths::{self, FouRow, RouteRow, RuleRow, TunnelDeviceRow};
 use crate::model::{
     Family, Hook, MarkEntry, MarkSelector, Server, ServiceEntry, ServiceKey, SyncDaemon, SyncRole, Timeouts,
     Tunnel, Vip, VipKey,
@@ -26,6 +27,14 @@ pub(super) struct Document {
     pub marks: Option<Vec<MarkRow>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vips: Option<Vec<VipRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Vec<RuleRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<RouteRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnels: Option<Vec<TunnelDeviceRow>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gue_ports: Option<Vec<FouRow>>,
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -163,6 +172,10 @@ pub fn json_value(dump: &Dump) -> Value {
         services: state.services.iter().map(|(key, entry)| service_row(key, entry)).collect(),
         marks: dump.says.marks.then(|| state.marks.iter().map(mark_row).collect()),
         vips: dump.says.vips.then(|| state.vips.iter().map(vip_row).collect()),
+        rules: dump.says.paths.then(|| paths::rules(state)),
+        routes: dump.says.paths.then(|| paths::routes(state)),
+        tunnels: dump.says.tunnels.then(|| paths::tunnels(state)),
+        gue_ports: dump.says.tunnels.then(|| paths::ports(state)),
         sysctls: state.sysctls.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
         timeouts: dump.says.timeouts.then_some(state.timeouts),
         syncs: dump.says.syncs.then(|| state.syncs.iter().map(sync_row).collect()),

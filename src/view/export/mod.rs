@@ -2,6 +2,7 @@
 
 mod json;
 mod lua;
+mod paths;
 mod read;
 mod save;
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::json::{Document, Flag, MarkRow, Persistent, Ports, ServiceRow, SyncRow, TunnelRow};
+use super::paths;
 use crate::model::{
     Family, Flags, Fwmark, IfName, MarkEntry, MarkSelector, Netmask, PeName, Persistence, Port, PortRange,
     Scheduler, Server, Service, ServiceEntry, ServiceKey, State, SyncDaemon, SysctlName, Timeouts, Tunnel,
@@ -26,6 +27,11 @@ pub fn read_json(text: &str) -> Result<Dump, String> {
     let says = Says {
         marks: document.marks.is_some(),
         vips: document.vips.is_some(),
+        paths: together([("rules", document.rules.is_some()), ("routes", document.routes.is_some())])?,
+        tunnels: together([
+            ("tunnels", document.tunnels.is_some()),
+            ("gue_ports", document.gue_ports.is_some()),
+        ])?,
         timeouts: document.timeouts.is_some(),
         syncs: document.syncs.is_some(),
     };
@@ -46,6 +52,10 @@ pub fn read_json(text: &str) -> Result<Dump, String> {
         let key = VipKey { addr, dev: IfName::new(&row.dev).map_err(here)? };
         once(state.vips.insert(key.clone(), Vip { proto: row.proto }), &key).map_err(here)?;
     }
+    state.rules = paths::read_rules(document.rules.unwrap_or_default())?;
+    state.routes = paths::read_routes(document.routes.unwrap_or_default())?;
+    state.tunnels = paths::read_tunnels(document.tunnels.unwrap_or_default())?;
+    state.fous = paths::read_ports(document.gue_ports.unwrap_or_default())?;
     for (name, value) in document.sysctls {
         let name = SysctlName::new(&name).map_err(|why| format!("sysctls: {why}"))?;
         state.sysctls.insert(name, value);
@@ -61,7 +71,17 @@ pub fn read_json(text: &str) -> Result<Dump, String> {
     Ok(Dump { state, says })
 }
 
-fn once<T>(before: Option<T>, key: &impl Display) -> Result<(), String> {
+/// Whether both are said. One without the other would be taken for "there is none".
+fn together([one, other]: [(&str, bool); 2]) -> Result<bool, String> {
+    match (one, other) {
+        ((_, first), (_, second)) if first == second => Ok(first),
+        ((there, true), (missing, _)) | ((missing, _), (there, _)) => {
+            Err(format!("'{there}' is there without '{missing}'; an empty list says that there is none"))
+        }
+    }
+}
+
+pub(super) fn once<T>(before: Option<T>, key: &impl Display) -> Result<(), String> {
     before.map_or(Ok(()), |_| Err(format!("{key} is there twice")))
 }
 

@@ -8,7 +8,7 @@ mod step;
 pub use list::{
     connection_text, connections_title, daemon_text, head_text, service_text, timeouts_text, title_text,
 };
-pub use save::{Faithful, save_text, settings_text};
+pub use save::{Faithful, Saved, save_text, settings_text};
 pub use sort::{sort_servers, sort_services};
 pub use step::{ipvsadm, ipvsadm_service};
 

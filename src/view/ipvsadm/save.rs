@@ -1,54 +1,72 @@
 //! `ipvsadm -S`: rules that `ipvsadm -R` reads.
+//!
+//! ipvsadm itself leaves out thresholds, timeouts and daemons, and prints marks above 2^31-1 as negative numbers, which
+//! its `-R` refuses. Here is all that it could have said, and what it has no words for is told beside the rules.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::list::{flag_words, protocol};
 use super::step::{daemon_words, ipvsadm_service};
 use super::{Names, endpoint};
 use crate::model::{
-    Family, Flags, Forwarding, Listed, Protocol, Server, ServerKey, ServiceKey, SyncDaemon, SyncRole,
-    Timeouts, Tunnel, TunnelKind,
+    Family, Flags, Forwarding, MAX_PERSIST_SECONDS, Port, Protocol, Server, ServerKey, Service, ServiceKey,
+    SyncDaemon, SyncRole, Timeouts, Tunnel, TunnelKind,
 };
 
 /// Whether rules are what ipvsadm writes, or all that it could have written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Faithful {
-    /// To ipvsadm: without thresholds, and with marks above 2^31-1 as negative numbers, which it does not read.
+    /// To ipvsadm, whether they can be read again or not.
     ToIpvsadm,
-    /// To the table. What ipvsadm has no words for is told beside the rules.
+    /// To the table: each line is taken by ipvsadm and makes what it was written for.
     ToTable,
 }
 
+/// A service with its servers, in the order in which they are written.
+pub struct Saved<'a> {
+    pub key: &'a ServiceKey,
+    pub service: &'a Service,
+    pub servers: Vec<(&'a ServerKey, &'a Server)>,
+}
+
 /// The lines of one service, and what of it they cannot say.
-pub fn save_text(listed: &Listed, faithful: Faithful, names: &mut dyn Names) -> (String, Vec<String>) {
-    let mut out = String::with_capacity(80 * (1 + listed.servers.len()));
+pub fn save_text(saved: &Saved<'_>, faithful: Faithful, names: &mut dyn Names) -> (String, Vec<String>) {
+    let Saved { key, service, servers } = saved;
+    let mut out = String::with_capacity(80 * (1 + servers.len()));
     let mut lost = Vec::new();
-    let name = service_name(&listed.key, faithful, names);
-    let words = match faithful {
-        Faithful::ToTable => ipvsadm_service(&listed.service),
-        Faithful::ToIpvsadm => {
-            let third = Flags::SCHED1.with(Flags::SCHED2).with(Flags::SCHED3);
-            let mut plain = listed.service.clone();
-            plain.flags = plain.flags.without(third);
-            let words = ipvsadm_service(&plain);
-            flag_words(&listed.service).map_or(words.clone(), |flags| format!("{words} -b {flags}"))
-        }
-    };
     if faithful == Faithful::ToTable {
-        service_lost(listed, &mut lost);
-        if matches!(listed.key, ServiceKey::Address { protocol: Protocol::Other(_), .. }) {
-            return (String::new(), lost);
+        if let Some(why) = refused(key, service) {
+            lost.push(format!("service {key} with {} servers: {why}", servers.len()));
+            return (out, lost);
+        }
+        let bits = service.flags.without_words();
+        if bits != 0 {
+            lost.push(format!("flags {bits:#x} of service {key}: ipvsadm has no words for them"));
         }
     }
-    let _ = writeln!(out, "-A {name} {words}");
-    for (key, server, _) in &listed.servers {
+    // Servers that are written with the service's port.
+    let mut moved = BTreeSet::new();
+    let name = service_name(key, faithful, names);
+    let _ = writeln!(out, "-A {name} {}", service_words(service, faithful));
+    for (id, server) in servers {
+        let mut port = id.port;
         if faithful == Faithful::ToTable {
-            server_lost(&listed.key, key, server, &mut lost);
-            if method(server.method) == UNKNOWN {
+            if let Some(why) = refused_server(key, id, server) {
+                lost.push(format!("server {key} {id}: {why}"));
                 continue;
             }
+            if server.method != Forwarding::Nat && port != key.port().unwrap_or_default() {
+                port = key.port().unwrap_or_default();
+                let same = ServerKey { port, ..**id };
+                if servers.iter().any(|(other, _)| **other == same) || !moved.insert(same) {
+                    lost.push(format!("server {key} {id}: ipvsadm gives it the port of {same}"));
+                    continue;
+                }
+                lost.push(format!("server {key} {id}: ipvsadm gives it the service's port, {port}"));
+            }
         }
-        let endpoint = endpoint(key.addr, key.port, protocol(&listed.key), names);
+        let endpoint = endpoint(id.addr, port, protocol(key), names);
         let _ = write!(out, "-a {name} -r {endpoint} {} -w {}", method(server.method), server.weight.get());
         if server.method == Forwarding::Tun {
             tunnel_words(&mut out, &server.tunnel);
@@ -61,17 +79,35 @@ pub fn save_text(listed: &Listed, faithful: Faithful, names: &mut dyn Names) -> 
     (out, lost)
 }
 
-/// Lines for timeouts that are not the kernel's defaults, and for sync daemons. ipvsadm never writes these, but it
-/// reads them; they go first, because the exit code of its `-R` is that of the last line.
-pub fn settings_text(timeouts: Timeouts, syncs: &[(SyncRole, SyncDaemon)]) -> String {
-    let mut out = String::new();
-    if timeouts != Timeouts::default() {
+/// Lines for timeouts, unless they say nothing, and for sync daemons. ipvsadm never writes these, but it reads them; they
+/// go first, because the exit code of its `-R` is that of the last line, and a daemon may run already.
+pub fn settings_text<'a>(
+    timeouts: Timeouts,
+    syncs: impl IntoIterator<Item = (&'a SyncRole, &'a SyncDaemon)>,
+) -> (String, Vec<String>) {
+    let (mut out, mut lost) = (String::new(), Vec::new());
+    if timeouts != Timeouts::NONE {
         let _ = writeln!(out, "--set {} {} {}", timeouts.tcp, timeouts.tcp_fin, timeouts.udp);
     }
     for (role, daemon) in syncs {
+        if daemon.id > 255 {
+            lost.push(format!("sync {role}: ipvsadm takes ids up to 255, this is {}", daemon.id));
+            continue;
+        }
         let _ = writeln!(out, "--start-daemon {role} {}", daemon_words(daemon));
     }
-    out
+    (out, lost)
+}
+
+fn service_words(service: &Service, faithful: Faithful) -> String {
+    if faithful == Faithful::ToTable {
+        return ipvsadm_service(service);
+    }
+    let third = Flags::SCHED1.with(Flags::SCHED2).with(Flags::SCHED3);
+    let mut plain = service.clone();
+    plain.flags = plain.flags.without(third);
+    let words = ipvsadm_service(&plain);
+    flag_words(service).map_or(words.clone(), |flags| format!("{words} -b {flags}"))
 }
 
 fn service_name(key: &ServiceKey, faithful: Faithful, names: &mut dyn Names) -> String {
@@ -100,12 +136,10 @@ fn method(method: Forwarding) -> &'static str {
         Forwarding::Nat => "-m",
         Forwarding::Tun => "-i",
         Forwarding::Dr | Forwarding::Other(1) => "-g",
-        Forwarding::Other(_) => UNKNOWN,
+        // What the C library prints for no word.
+        Forwarding::Other(_) => "(null)",
     }
 }
-
-/// What the C library prints for no word.
-const UNKNOWN: &str = "(null)";
 
 fn tunnel_words(out: &mut String, tunnel: &Tunnel) {
     let Tunnel { kind, port, flags } = tunnel;
@@ -122,38 +156,41 @@ fn tunnel_words(out: &mut String, tunnel: &Tunnel) {
     };
 }
 
-fn service_lost(listed: &Listed, lost: &mut Vec<String>) {
-    let key = &listed.key;
-    if let ServiceKey::Address { protocol: Protocol::Other(_), .. } = key {
-        lost.push(format!("service {key} is left out: ipvsadm has no option for its protocol"));
+/// Why ipvsadm (1.31) does not take this service, although the kernel does.
+fn refused(key: &ServiceKey, service: &Service) -> Option<&'static str> {
+    let protocol = match key {
+        ServiceKey::Address { protocol, .. } => Some(*protocol),
+        ServiceKey::Mark { .. } => None,
+    };
+    if let Some(Protocol::Other(_)) = protocol {
+        return Some("ipvsadm knows tcp, udp and sctp");
     }
-    let known = Flags::ONE_PACKET.with(Flags::SCHED1).with(Flags::SCHED2).with(Flags::SCHED3);
-    let others = listed.service.flags.without(known);
-    if others != Flags::default() {
-        lost.push(format!("service {key} has flags {:#x}, for which ipvsadm has no words", others.bits()));
+    if service.one_packet() && !matches!(protocol, None | Some(Protocol::Udp)) {
+        return Some("ipvsadm takes one-packet scheduling for udp and marks only");
     }
-    if listed.service.persistence.is_some_and(|hold| hold.timeout == 0) {
-        lost.push(format!("service {key} is persistent for 0 s, which only lvsh restores"));
+    match &service.persistence {
+        None if key.port() == Some(Port(0)) => Some("ipvsadm takes port 0 with persistence only"),
+        Some(hold) if !(1..=MAX_PERSIST_SECONDS).contains(&hold.timeout) => {
+            Some("ipvsadm takes persistence of 1 to 2678400 seconds")
+        }
+        _ => None,
     }
 }
 
-fn server_lost(service: &ServiceKey, key: &ServerKey, server: &Server, lost: &mut Vec<String>) {
-    let Tunnel { kind, flags, .. } = server.tunnel;
-    if method(server.method) == UNKNOWN {
-        let method = server.method;
-        lost.push(format!(
-            "server {service} {key} is left out: ipvsadm has no option for forwarding {method}"
-        ));
+fn refused_server(service: &ServiceKey, id: &ServerKey, server: &Server) -> Option<&'static str> {
+    if let Forwarding::Other(_) = server.method {
+        return Some("ipvsadm knows -g, -m and -i");
     }
+    if id.family() != service.family() && matches!(service, ServiceKey::Mark { family: Family::Ipv6, .. }) {
+        return Some("ipvsadm takes no IPv4 server for a mark of IPv6");
+    }
+    let Tunnel { kind, port, flags } = server.tunnel;
     let said = match kind {
-        TunnelKind::Ipip => flags == 0,
+        _ if server.method != Forwarding::Tun => server.tunnel == Tunnel::default(),
+        TunnelKind::Ipip => port == Port(0) && flags == 0,
         TunnelKind::Gue => flags <= 2,
-        TunnelKind::Gre => flags <= 1,
+        TunnelKind::Gre => port == Port(0) && flags <= 1,
         TunnelKind::Other(_) => false,
     };
-    if server.method == Forwarding::Tun && !said {
-        lost.push(format!(
-            "server {service} {key} has tunnel {kind} with flags {flags:#x}, for which ipvsadm has no options"
-        ));
-    }
+    (!said).then_some("ipvsadm cannot say this tunnel")
 }

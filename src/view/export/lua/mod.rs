@@ -4,6 +4,7 @@
 mod layout;
 mod marks;
 mod names;
+mod paths;
 mod services;
 mod unsaid;
 
@@ -44,6 +45,7 @@ pub fn policy(policy: &Policy<'_>) -> Exported {
     paragraphs.push(settings(&state));
     paragraphs.push(marks::addresses(&state, &names));
     paragraphs.push(marks::marks(&state, policy.name, &names));
+    paragraphs.push(paths::paths(&state));
     paragraphs.push(services::services(&state, &warnings, &names));
     lines.push("return lvs.policy {".to_string());
     for (at, paragraph) in paragraphs.into_iter().filter(|lines| !lines.is_empty()).enumerate() {

@@ -1,10 +1,11 @@
 //! What the kernel can hold and a policy does not say: mostly what policies refuse because it is a trap.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::{
-    Forwarding, MAX_PERSIST_SECONDS, MarkSelector, Netmask, Port, Protocol, Server, ServerKey, Service,
-    ServiceEntry, ServiceKey, State, SyncDaemon, Tunnel, TunnelKind,
+    DeviceKind, Forwarding, MAX_PERSIST_SECONDS, MarkSelector, Netmask, Port, Protocol, RouteKey, Server,
+    ServerKey, Service, ServiceEntry, ServiceKey, State, SyncDaemon, Tunnel, TunnelDevice, TunnelKind,
 };
 
 /// The part that can be said, and a line for everything else.
@@ -19,6 +20,23 @@ pub fn sift(state: &State) -> (State, Vec<String>) {
     said.marks.retain(|selector, entry| {
         let why = of_mark(selector);
         out.extend(why.iter().map(|why| format!("mark {} for {selector}: {why}", entry.mark)));
+        why.is_none()
+    });
+    said.rules.retain(|key, rule| {
+        let route = state.routes.get(&RouteKey { family: key.family, table: key.table });
+        let why = match rule.is_ours() {
+            // A policy's rule comes with the route it leads to.
+            true if !route.is_some_and(|route| route.is_ours()) => "its table has no local route of lvsh",
+            true if !(1..=32765).contains(&key.priority) => "priorities are 1 to 32765",
+            _ => return true,
+        };
+        out.push(format!("rule {key}: {why}"));
+        false
+    });
+    let mut kinds = BTreeSet::new();
+    said.tunnels.retain(|dev, tunnel| {
+        let why = of_tunnel(tunnel, &mut kinds);
+        out.extend(why.iter().map(|why| format!("tunnel {dev}: {why}")));
         why.is_none()
     });
     said.syncs.retain(|role, daemon| {
@@ -86,6 +104,17 @@ fn of_mark(selector: &MarkSelector) -> Option<&'static str> {
         return Some("a mark is for tcp, udp, sctp, or every protocol");
     }
     selector.dport.is_some_and(|ports| ports.first == 0).then_some("ports begin at 1")
+}
+
+fn of_tunnel(tunnel: &TunnelDevice, kinds: &mut BTreeSet<DeviceKind>) -> Option<String> {
+    if !tunnel.is_ours() {
+        return None;
+    }
+    let made = TunnelDevice::ours(tunnel.kind, tunnel.checksum);
+    if *tunnel != made {
+        return Some(format!("it is {tunnel}; a policy makes it {made}"));
+    }
+    (!kinds.insert(tunnel.kind)).then(|| "a policy has one of each type".to_string())
 }
 
 fn of_daemon(daemon: &SyncDaemon) -> Option<&'static str> {
