@@ -1,7 +1,7 @@
 //! Both programs on one table: what is listed is the same byte for byte, and each restores what the other saves.
 
 use super::Side;
-use crate::support::{Topology, eventually, words};
+use crate::support::{Cmd, Topology, eventually, words};
 use std::time::Duration;
 
 /// Every kind of thing, and addresses all around the 32 bits, which ipvsadm cannot put into an order.
@@ -82,6 +82,31 @@ fn every_listing_is_the_same() {
         let lines = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
         same(&lines(&ours.text), &lines(&theirs.text));
         assert!(ours == theirs, "{line}");
+    }
+}
+
+/// lvsh's own verb for it.
+#[test]
+fn list_in_ipvsadms_words_is_the_same() {
+    needs!(ipvs);
+    let mut side = Side::ours("both");
+    let made = side.program.run(&words("-R"), &rules());
+    assert_eq!(made.code, 0, "{}", made.text);
+    for (ours, theirs) in [
+        ("", "-Ln"),
+        ("--stats", "-Ln --stats"),
+        ("--rate", "-Ln --rate"),
+        ("--thresholds", "-Ln --thresholds"),
+        ("--connections", "-Lnc"),
+        ("--service tcp:192.168.0.1:80", "-Ln -t 192.168.0.1:80"),
+    ] {
+        let line = format!("{} list --ipvsadm {ours}", env!("CARGO_BIN_EXE_lvsh"));
+        let listed = Cmd::new(&side.namespace, words(line.trim())).run();
+        let lines = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
+        let theirs = side.judge.run(&words(theirs), "");
+        eprintln!("{line}");
+        same(&lines(&listed), &lines(&theirs.text));
+        assert_eq!(listed, theirs.text, "{line}");
     }
 }
 
