@@ -124,6 +124,8 @@ pub async fn fetch(job: &Job, http: &Http, most: usize, seen: &mut Seen) -> Resu
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| wrong("body", &error))?;
+        // A server that sends faster than a body is looked at would keep the deadline from being seen.
+        tokio::task::yield_now().await;
         let Some(part) = frame.data_ref() else { continue };
         let room = most.saturating_sub(seen.body.len());
         seen.body.extend_from_slice(&part[..part.len().min(room)]);
@@ -158,6 +160,8 @@ async fn judge(http: &Http, response: Response<Incoming>, seen: &mut Seen) -> Re
     let (mut length, mut window, mut found) = (0, Vec::new(), http.body.is_none());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| wrong("body", &error))?;
+        // A server that sends faster than a body is looked at would keep the deadline from being seen.
+        tokio::task::yield_now().await;
         let Some(part) = frame.data_ref() else { continue };
         length += part.len();
         keep(&mut seen.body, part);

@@ -1,6 +1,7 @@
 //! Many checks at once, each within its deadline.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -107,18 +108,20 @@ async fn one(job: &Job) -> (Answer, bool) {
     (Answer { verdict, time, err, seen }, starved)
 }
 
+/// Each check is as large as its own kind is: twenty thousand of TCP must not have room for a TLS handshake each.
 async fn ask(job: &Job, seen: &mut Seen) -> Result<(), Trouble> {
-    match &job.check {
-        Check::Tcp => tcp::check(job).await,
-        Check::Http(http) => http::check(job, http, seen).await,
-        Check::Dns(dns) => dns::check(job, dns, seen).await,
-        Check::Smtp(smtp) => smtp::check(job, smtp, seen).await,
-        Check::Ping => ping::check(job).await,
-        Check::Udp(udp) => udp::check(job, udp, seen).await,
-        Check::Exec(exec) => exec::check(job, exec, seen).await,
-        Check::Agent { send } => agent::check(job, send, seen).await,
-        Check::Steps(steps) => steps::check(job, steps, seen).await,
-    }
+    let check: Pin<Box<dyn Future<Output = Result<(), Trouble>> + Send + '_>> = match &job.check {
+        Check::Tcp => Box::pin(tcp::check(job)),
+        Check::Http(http) => Box::pin(http::check(job, http, seen)),
+        Check::Dns(dns) => Box::pin(dns::check(job, dns, seen)),
+        Check::Smtp(smtp) => Box::pin(smtp::check(job, smtp, seen)),
+        Check::Ping => Box::pin(ping::check(job)),
+        Check::Udp(udp) => Box::pin(udp::check(job, udp, seen)),
+        Check::Exec(exec) => Box::pin(exec::check(job, exec, seen)),
+        Check::Agent { send } => Box::pin(agent::check(job, send, seen)),
+        Check::Steps(steps) => Box::pin(steps::check(job, steps, seen)),
+    };
+    check.await
 }
 
 /// `2 s`, `500 ms`

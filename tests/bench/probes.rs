@@ -95,7 +95,7 @@ fn addr(index: usize) -> String {
 fn swallow() -> String {
     let dead: Vec<String> = (0..HTTP_SERVERS).step_by(DEAD_ONE_IN).map(addr).collect();
     format!(
-        "nft 'table ip dead {{ chain input {{ type filter hook input priority 0; ip daddr {{ {} }} tcp dport 80 drop; }} }}'",
+        "nft 'table ip dead {{ chain input {{ type filter hook input priority 0; ip daddr {{ {} }} tcp dport 80 drop; }}; }}'",
         dead.join(", ")
     )
 }
@@ -135,11 +135,7 @@ fn serve() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let (http, tcp) = (listen(80), listen(81));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = tcp.accept().await {
-                stream.set_zero_linger().expect("a socket");
-            }
-        });
+        tokio::spawn(async move { while tcp.accept().await.is_ok() {} });
         while let Ok((mut stream, _)) = http.accept().await {
             tokio::spawn(async move {
                 let mut head = [0; 2048];

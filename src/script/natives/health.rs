@@ -10,7 +10,7 @@ use super::policy::{Inner, Kept, kept};
 use super::probes::{self, Target};
 use super::read::{set, table};
 use crate::backend::{Services, Want};
-use crate::model::{Server, ServerKey, ServiceKey, Weight};
+use crate::model::{Server, ServerKey, ServiceEntry, ServiceKey, Weight};
 use crate::plan::{Action, Declared, Step, Thing};
 use crate::probe::Check;
 use crate::script::build::{self, Probe};
@@ -203,22 +203,24 @@ struct Said {
 
 fn said(declared: &Declared, found: Option<&Value>) -> Checked<(Vec<Said>, BTreeSet<ServiceKey>)> {
     let Some(Value::Table(found)) = found else { return Ok(Default::default()) };
-    let services: BTreeMap<String, &ServiceKey> =
-        declared.services.keys().map(|key| (key.to_string(), key)).collect();
+    type Servers = BTreeMap<String, ServerKey>;
+    let named = |(key, entry): (&ServiceKey, &Arc<ServiceEntry>)| {
+        let servers = entry.servers.keys().map(|server| (server.to_string(), *server));
+        (key.to_string(), (*key, servers.collect()))
+    };
+    let services: BTreeMap<String, (ServiceKey, Servers)> = declared.services.iter().map(named).collect();
     let list: Table = found.get("weights").map_err(lua_fault)?;
     let mut out = Vec::new();
     for row in list.sequence_values::<Table>() {
         let row = row.map_err(lua_fault)?;
         let text = |name: &str| row.get::<String>(name).map_err(lua_fault);
-        let Some(service) = services.get(&text("service")?) else { continue };
-        let id = text("server")?;
-        let servers = &declared.services[*service].servers;
-        let Some(server) = servers.keys().find(|key| key.to_string() == id) else { continue };
+        let Some((service, servers)) = services.get(&text("service")?) else { continue };
+        let Some(server) = servers.get(&text("server")?) else { continue };
         let weight = row.get::<Option<u32>>("weight").map_err(lua_fault)?;
         let weight = weight.map(Weight::new).transpose().map_err(Fault::bad)?;
         let (reason, detail) = (text("reason")?, text("detail")?);
         let why = if detail.is_empty() { reason } else { format!("{reason}: {detail}") };
-        out.push(Said { service: **service, server: *server, weight, why });
+        out.push(Said { service: *service, server: *server, weight, why });
     }
     let sorry: Table = found.get("sorry").map_err(lua_fault)?;
     let wants = |key: &&ServiceKey| sorry.get::<bool>(key.to_string()).unwrap_or(false);
