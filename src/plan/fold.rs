@@ -1,7 +1,7 @@
 //! Several changes, one after the other, as what they come to.
 
 use super::{Action, Plan, Step, World, advance, diff};
-use crate::model::{ServiceEntry, ServiceKey, State};
+use crate::model::{Service, ServiceEntry, ServiceKey, State};
 
 /// What the changes come to: 8 -> 4 and 4 -> 2 is 8 -> 2, and what was added and removed again is nothing.
 pub fn fold(actions: &[Action]) -> Plan {
@@ -61,10 +61,21 @@ fn recall(step: &Step, was: &mut State, now: &mut State) {
         }
         Step::SetService { key, from, .. } => {
             entry(*key, from.clone(), was, now);
+            known(*key, from, was, now);
         }
         Step::DelService { key, entry } => {
+            known(*key, &entry.service, was, now);
             if !now.services.contains_key(key) {
                 was.services.insert(*key, entry.clone().into());
+            } else if let Some(known) = was.services.get_mut(key) {
+                // Of its servers only those may be known that were changed before.
+                let known = std::sync::Arc::make_mut(known);
+                let present = now.services.get(key);
+                for (id, server) in &entry.servers {
+                    if present.is_none_or(|present| !present.servers.contains_key(id)) {
+                        known.servers.entry(*id).or_insert(*server);
+                    }
+                }
             }
             now.services.insert(*key, entry.clone().into());
         }
@@ -116,12 +127,24 @@ fn recall(step: &Step, was: &mut State, now: &mut State) {
     }
 }
 
-fn entry(key: ServiceKey, service: crate::model::Service, was: &mut State, now: &mut State) {
+fn entry(key: ServiceKey, service: Service, was: &mut State, now: &mut State) {
     if now.services.contains_key(&key) {
         return;
     }
     for state in [was, now] {
         let servers = Default::default();
         state.services.insert(key, ServiceEntry { service: service.clone(), servers }.into());
+    }
+}
+
+/// Of a service whose servers alone were told so far, the service itself.
+fn known(key: ServiceKey, service: &Service, was: &mut State, now: &mut State) {
+    let untold = |state: &State| state.services.get(&key).is_some_and(|it| it.service == Service::default());
+    if untold(was) && untold(now) {
+        for state in [was, now] {
+            if let Some(entry) = state.services.get_mut(&key) {
+                std::sync::Arc::make_mut(entry).service = service.clone();
+            }
+        }
     }
 }

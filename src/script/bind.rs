@@ -10,6 +10,7 @@ use std::ffi::c_int;
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Value, ffi};
 
 use super::fault::Checked;
+use super::guard::arm;
 use super::host::Host;
 use super::raise::raise;
 use std::rc::Rc;
@@ -46,7 +47,12 @@ where
 {
     let host = Rc::clone(host);
     let answer = move |lua: &Lua, args: MultiValue| -> mlua::Result<MultiValue> {
-        match run(lua, args) {
+        let ran = run(lua, args);
+        if host.cancel.reason().is_some() {
+            // What it says of the stop may be caught, or be taken for an answer.
+            arm(lua)?;
+        }
+        match ran {
             Ok(mut values) => {
                 values.push_front(Value::Boolean(true));
                 Ok(values)

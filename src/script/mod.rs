@@ -16,6 +16,7 @@ mod console;
 mod convert;
 mod engine;
 mod fault;
+mod guard;
 pub mod help;
 mod host;
 mod natives;

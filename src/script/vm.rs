@@ -6,21 +6,19 @@ use std::time::Instant;
 
 use mlua::chunk::ChunkMode;
 use mlua::state::{GcIncParams, GcMode};
-use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, Table, Value, VmState};
+use mlua::{Function, Lua, LuaOptions, MultiValue, Table, Value};
 
 use super::api;
 use super::console::{Console, answer};
 use super::engine::{Answer, Job, Limits, Loaded};
+use super::guard::{EVERY, guard};
 use super::host::{Host, LOAD_LIMIT, load_timeout};
 use super::natives::{Rehearsals, check_name, declared_of};
-use super::raise::{Raised, caught, frames, out_of_memory, placed, syntax};
+use super::raise::{Raised, caught, out_of_memory, syntax};
 use super::records::Records;
 use super::sandbox::{furnish, libraries, strict};
 use super::shown::shown;
 use crate::error::{Error, Kind, Result, did_you_mean};
-
-/// Instructions between looks at the stop flag: about 0.1 ms.
-const EVERY: u32 = 10_000;
 
 pub(super) struct Vm {
     pub(super) lua: Lua,
@@ -338,19 +336,4 @@ fn caught_outside(host: &Host, error: &mlua::Error) -> Error {
             Error::new(Kind::Script, "error", text.lines().next().unwrap_or_default())
         }
     }
-}
-
-/// Looks at the stop flag while Lua runs. Once it is set, at every instruction, so that no `pcall` can go on.
-fn guard(lua: &Lua, host: &Rc<Host>, every: u32) -> mlua::Result<()> {
-    let host = Rc::clone(host);
-    lua.set_global_hook(HookTriggers::new().every_nth_instruction(every), move |lua, _| {
-        let Some(stop) = host.stop() else { return Ok(VmState::Continue) };
-        if every > 1 {
-            // Where it was is known only here: from now on every handler is stopped as well.
-            let frames = frames(lua, 1);
-            host.stopped.replace(Some(placed(&host, stop, &frames, None, "")));
-            guard(lua, &host, 1)?;
-        }
-        Err(mlua::Error::external(host.stop().unwrap_or_else(load_timeout)))
-    })
 }

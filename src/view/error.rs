@@ -12,7 +12,7 @@ pub fn error_text(error: &Error, nothing: &str, style: Style) -> String {
         Some(origin) => origin.to_string(),
         None => "lvsh".to_string(),
     };
-    error_at(&place, error, nothing, style)
+    error_at(&place, error, nothing, true, style)
 }
 
 /// An error of a line that was typed a moment ago under the name `line`: its place is before the user's eyes, and
@@ -34,15 +34,15 @@ pub fn prompt_error(error: &Error, line: &str, style: Style) -> String {
     if error.excerpt.as_ref().is_some_and(|excerpt| excerpt.label.starts_with("did you mean")) {
         error.notes.retain(|note| !note.starts_with("fields: ") && !note.starts_with("methods: "));
     }
-    error_at(&place, &error, "", style)
+    error_at(&place, &error, "", false, style)
 }
 
-fn error_at(place: &str, error: &Error, nothing: &str, style: Style) -> String {
+fn error_at(place: &str, error: &Error, nothing: &str, closed: bool, style: Style) -> String {
     let mut out = String::new();
     out.push_str(&format!("{}: {}\n", style.bold(place), style.bad(&error.message)));
     let boxed = error.excerpt.as_deref().filter(|excerpt| !excerpt.lines.is_empty());
     if let Some(excerpt) = boxed {
-        out.push_str(&excerpt_text(excerpt, style));
+        out.push_str(&excerpt_text(excerpt, closed, style));
     }
     let margin = match boxed {
         Some(excerpt) => number_width(excerpt),
@@ -72,7 +72,7 @@ fn number_width(excerpt: &Excerpt) -> usize {
     excerpt.lines.iter().map(|(number, _)| number.to_string().len()).max().unwrap_or(0).max(2)
 }
 
-fn excerpt_text(excerpt: &Excerpt, style: Style) -> String {
+fn excerpt_text(excerpt: &Excerpt, closed: bool, style: Style) -> String {
     let width = number_width(excerpt);
     let bar = style.dim(&format!("{:width$} |", ""));
     let mut out = format!("{bar}\n");
@@ -84,7 +84,10 @@ fn excerpt_text(excerpt: &Excerpt, style: Style) -> String {
     }
     let carets = style.bad(&"^".repeat(excerpt.width.max(1)));
     let label = if excerpt.label.is_empty() { String::new() } else { format!(" {}", excerpt.label) };
-    out.push_str(&format!("{bar} {}{carets}{label}\n{bar}\n", " ".repeat(excerpt.column)));
+    out.push_str(&format!("{bar} {}{carets}{label}\n", " ".repeat(excerpt.column)));
+    if closed {
+        out.push_str(&format!("{bar}\n"));
+    }
     out
 }
 

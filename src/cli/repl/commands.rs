@@ -109,7 +109,7 @@ pub fn run(repl: &mut Repl<'_>, line: &str) -> Result<Next> {
         return Err(wrong(command, &format!("{name} takes nothing; got '{rest}'")));
     }
     let text = match name {
-        ".help" => help(),
+        ".help" => repl.fit(&help()),
         ".dry" => dry(repl, command, rest)?,
         ".diff" => match &repl.stage {
             Some(stage) => stage.diff(repl.style),
@@ -118,7 +118,10 @@ pub fn run(repl: &mut Repl<'_>, line: &str) -> Result<Next> {
         },
         ".apply" => apply(repl)?,
         ".discard" => discard(repl)?,
-        ".undo" => undo(repl, command, rest)?,
+        ".undo" => {
+            let said = undo(repl, command, rest)?;
+            repl.fit(&said)
+        }
         ".history" => repl.changes.history(repl.style),
         ".delta" => {
             let spelling = match rest {
@@ -133,7 +136,10 @@ pub fn run(repl: &mut Repl<'_>, line: &str) -> Result<Next> {
         ".save" if rest.is_empty() => return Err(wrong(command, "a file's name is missing")),
         ".save" => repl.changes.save(Path::new(&home(rest)))?,
         ".load" if rest.is_empty() => return Err(wrong(command, "a policy's name is missing")),
-        ".load" => repl.load(&home(rest).to_string_lossy())?,
+        ".load" => {
+            let said = repl.load(&home(rest).to_string_lossy())?;
+            repl.fit(&said)
+        }
         ".json" => document(serde_json::json!({ "value": repl.last()?.json })),
         ".time" if rest.is_empty() => {
             repl.timed = !repl.timed;

@@ -3,9 +3,10 @@
 
 use super::commands::{COMMANDS, Takes};
 use super::core::{Repl, policies};
-use super::live::{Value, values};
+use super::live::{Value, settings, values};
+use crate::model::Sysctl;
 use crate::script::schema::{Schema, Ty};
-use crate::script::{Cursor, Expected, Inside, Seg, Slot, Word, cursor, expected, help};
+use crate::script::{Cursor, Entry, Expected, Inside, Seg, Slot, Word, cursor, expected, help};
 
 /// One candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,17 +92,10 @@ fn argument(repl: &mut Repl<'_>, cursor: &Cursor, inside: &Inside) -> Option<Fou
             (!found.candidates.is_empty()).then_some(found)
         }
         Expected::Keys(_) => None,
-        Expected::Names(_) => {
-            let of = service(repl, inside);
-            let texts = values(repl, &Ty::Endpoint, "addr", entry, of).into_iter().map(|value| value.text);
-            let end = if cursor.quote.is_some() { "] = " } else { "" };
-            let mut found = quoted(cursor, texts.filter(|text| text.starts_with(&cursor.word)), end);
-            if cursor.quote.is_none() && !matches!(inside.slot, Slot::Bracket) {
-                for candidate in &mut found.candidates {
-                    *candidate = Candidate { text: format!("[{}] = ", candidate.text), ..candidate.clone() };
-                }
-            }
-            Some(found)
+        Expected::Names(ty, name) => names(repl, cursor, entry, inside, ty, name),
+        Expected::Setting(known) => Some(setting(known, cursor)),
+        Expected::Value(Ty::Setting, _) if cursor.quote.is_some() => {
+            Some(quoted(cursor, settings(repl, &cursor.word).into_iter(), ""))
         }
         Expected::Value(ty, name) => {
             let of = service(repl, inside);
@@ -119,6 +113,52 @@ fn argument(repl: &mut Repl<'_>, cursor: &Cursor, inside: &Inside) -> Option<Fou
                 Some(found)
             }
         }
+    }
+}
+
+/// Keys of the user's choice, where it is known what they are names of.
+fn names(
+    repl: &mut Repl<'_>,
+    cursor: &Cursor,
+    entry: &Entry,
+    inside: &Inside,
+    ty: &Ty,
+    name: &str,
+) -> Option<Found> {
+    let all: Vec<String> = match (ty, name) {
+        (Ty::Settings(_), _) => settings(repl, &cursor.word),
+        (_, "weights") => {
+            let of = service(repl, inside);
+            values(repl, &Ty::Endpoint, "addr", entry, of).into_iter().map(|value| value.text).collect()
+        }
+        _ => return cursor.quote.map(|_| Found::default()),
+    };
+    let used: &[String] = if let Slot::Key(used) = &inside.slot { used } else { &[] };
+    let fits = all.into_iter().filter(|text| text.starts_with(&cursor.word) && !used.contains(text));
+    let end = if cursor.quote.is_some() { "] = " } else { "" };
+    if cursor.quote.is_some() || matches!(inside.slot, Slot::Bracket) {
+        return Some(quoted(cursor, fits, end));
+    }
+    let key = |text: String| {
+        let plain = text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
+        let key = if plain && !text.starts_with(|c: char| c.is_ascii_digit()) {
+            text.clone()
+        } else {
+            format!("[\"{text}\"]")
+        };
+        Candidate { shown: key.clone(), text: format!("{key} = ") }
+    };
+    Some(Found { at: cursor.at, candidates: fits.map(key).collect() })
+}
+
+/// What a kernel setting may be, where that is few; else what it is when nobody set it.
+fn setting(known: &Sysctl, cursor: &Cursor) -> Found {
+    let few: Vec<String> = known.values.few().iter().map(ToString::to_string).collect();
+    let all = if few.is_empty() && !known.default.is_empty() { vec![known.default.to_string()] } else { few };
+    let fits = all.into_iter().filter(|text| text.starts_with(&cursor.word));
+    match cursor.quote {
+        Some(_) => quoted(cursor, fits, ""),
+        None => Found { at: cursor.at, candidates: fits.map(plain).collect() },
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::changes::Changes;
 use super::line::Machines;
 use super::stage::Stage;
+use super::words;
 use crate::backend::{Services, Want};
 use crate::cli::context::Context;
 use crate::cli::find;
@@ -13,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{ServiceKey, State};
 use crate::plan::{Action, Journal, Mode, NoJournal, Owned, Session, Step, before};
 use crate::script::{Ask, Cancel, Engine, Job, Look, Seg, Shown, Told};
-use crate::view::{Printed, Style, echo_text, help_text, printed_text, prompt_error, step_text};
+use crate::view::{Printed, Style, echo_text, fitted, help_text, printed_text, prompt_error, step_text};
 
 pub struct Repl<'a> {
     pub context: &'a Context,
@@ -75,6 +76,11 @@ impl<'a> Repl<'a> {
         self.context.width().unwrap_or(if super::on_terminal() { 80 } else { 1000 })
     }
 
+    /// Prose with its lines broken for a narrow terminal; a pipe gets them whole.
+    pub fn fit(&self, text: &str) -> String {
+        self.context.width().map_or_else(|| text.to_string(), |width| fitted(text, width.into()))
+    }
+
     pub fn new_stage(&mut self) -> Result<Stage> {
         Ok(Stage::new(self.machines.session(self.context, Mode::Staged)?))
     }
@@ -118,7 +124,7 @@ impl<'a> Repl<'a> {
             self.engine = self.context.engine_with(&self.cancel)?;
         }
         self.context.say_notes();
-        let mut ran = done?;
+        let mut ran = done.map_err(|error| words::meant(self, error, code))?;
         if self.timed {
             ran.text.push_str(&format!("{:.1} ms\n", start.elapsed().as_secs_f64() * 1e3));
         }
@@ -149,7 +155,7 @@ impl<'a> Repl<'a> {
         session.close()?;
         self.machines.wrote(self.context);
         let steps: Vec<Step> = actions.iter().map(|action| action.step.clone()).collect();
-        let mut text = echo_text(&steps, &was, self.style);
+        let mut text = self.fit(&echo_text(&steps, &was, self.style));
         self.changes.add(code, actions);
         text.push_str(&self.told(answer.told, !steps.is_empty()));
         Ok(Ran { text: text + &status(answer.status) })
@@ -165,7 +171,7 @@ impl<'a> Repl<'a> {
         let (answer, news) = (answer?, news?);
         let steps: Vec<Step> = news.iter().map(|action| action.step.clone()).collect();
         let was = self.stage.as_ref().map(|stage| stage.actual().clone()).unwrap_or_default();
-        let mut text = echo_text(&steps, &was, self.style);
+        let mut text = self.fit(&echo_text(&steps, &was, self.style));
         text.push_str(&self.told(answer.told, !steps.is_empty()));
         Ok(Ran { text: text + &status(answer.status) })
     }
@@ -289,9 +295,9 @@ impl<'a> Repl<'a> {
     /// An error as the operator sees it.
     pub fn error(&self, error: &Error, line: &str) -> String {
         if error.kind == Kind::Interrupted && error.excerpt.is_none() || error.code == "interrupted" {
-            return interrupted(error, self.style);
+            return self.fit(&interrupted(error, self.style));
         }
-        prompt_error(&named(error.clone()), line, self.style)
+        self.fit(&prompt_error(&named(error.clone()), line, self.style))
     }
 }
 

@@ -44,13 +44,15 @@ pub fn is_lua(line: &str) -> bool {
     !(line.starts_with('.') || asks(line).is_some())
 }
 
-/// `x` of `x?`, and of `?x`; empty for `help` and `?`.
+/// `x` of `x?`, of `?x` and of `help x`; empty for `help` and `?`.
 pub fn asks(line: &str) -> Option<&str> {
     let line = line.trim();
     if line == "help" || line == "?" || line == "help()" {
         return Some("");
     }
-    let name = line.strip_suffix('?').or_else(|| line.strip_prefix('?'))?.trim();
+    let help =
+        || line.strip_prefix("help ").filter(|rest| !rest.trim_start().starts_with(['"', '\'', '[', '{']));
+    let name = line.strip_suffix('?').or_else(|| line.strip_prefix('?')).or_else(help)?.trim();
     let path = |c: char| c.is_alphanumeric() || "_.:\"".contains(c);
     (!name.is_empty() && name.chars().all(path)).then_some(name)
 }
@@ -141,6 +143,10 @@ fn remark(line: &str, pos: usize) -> Option<String> {
         (Slot::Value(_), Expected::Value(ty, name)) => Some(format!("  ┊ {name}  {}", words_of(ty))),
         (Slot::Value(_), Expected::Keys(_)) | (Slot::Key(_), Expected::Keys(_)) if inside.path.is_empty() => {
             cursor.word.is_empty().then(|| format!("  ┊ {}", entry.signature()))
+        }
+        (_, Expected::Setting(known)) => {
+            let unit = if known.unit.is_empty() { String::new() } else { format!(" {}", known.unit) };
+            Some(format!("  ┊ {}  {}{unit}", known.name, known.values.describe()))
         }
         _ => None,
     }

@@ -7,16 +7,25 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 
-/// The terminal without line editing and without signals by keys, until it is dropped.
+/// The terminal without line editing, until it is dropped.
 pub struct Keys(Termios);
 
 impl Keys {
-    /// `None` where there is no terminal.
+    /// Every key is only a key, also Ctrl-C. `None` where there is no terminal.
     pub fn new() -> Option<Keys> {
+        Keys::without(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG)
+    }
+
+    /// Nothing is echoed, and Ctrl-C stops what runs.
+    pub fn hidden() -> Option<Keys> {
+        Keys::without(LocalFlags::ICANON | LocalFlags::ECHO)
+    }
+
+    fn without(flags: LocalFlags) -> Option<Keys> {
         let stdin = std::io::stdin();
         let before = tcgetattr(&stdin).ok()?;
         let mut raw = before.clone();
-        raw.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG);
+        raw.local_flags.remove(flags);
         raw.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
         raw.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
         tcsetattr(&stdin, SetArg::TCSADRAIN, &raw).ok()?;
@@ -54,12 +63,17 @@ pub fn size() -> (usize, usize) {
     if answer == 0 && size.ws_row > 0 { (size.ws_row.into(), size.ws_col.into()) } else { (24, 80) }
 }
 
+/// Whether the terminal only writes, and knows no codes.
+pub fn dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|name| name.is_empty() || name == "dumb")
+}
+
 /// Prints; what is longer than the screen page by page.
 pub fn page(text: &str) {
     let (rows, columns) = size();
     let tall = |line: &str| line.chars().count().div_ceil(columns.max(1)).max(1);
     let fits = text.lines().map(tall).sum::<usize>() < rows;
-    let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !dumb();
     let keys = if fits || !terminal || rows < 4 { None } else { Keys::new() };
     let Some(keys) = keys else {
         print(text);

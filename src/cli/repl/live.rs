@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::core::{Repl, policies};
 use crate::cli::machine::Machine;
-use crate::model::{Protocol, Scheduler, ServiceKey, State, show_endpoint};
+use crate::model::{Protocol, SYSCTLS, Scheduler, ServiceKey, State, SysctlName, show_endpoint};
 use crate::script::Entry;
 use crate::script::schema::Ty;
 
@@ -132,6 +132,28 @@ fn strings(repl: &mut Repl<'_>, name: &str) -> Vec<Value> {
         "owner" => policies(&repl.context.common.config_dir).into_iter().map(quoted).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Names of kernel settings, those of IPVS without their prefix until it is typed; of those that each device has, one
+/// for each that is there.
+pub fn settings(repl: &mut Repl<'_>, word: &str) -> Vec<String> {
+    let whole = !word.is_empty() && (SysctlName::VS.starts_with(word) || word.starts_with(SysctlName::VS));
+    let devices = devices(repl);
+    let mut all = Vec::new();
+    for known in SYSCTLS {
+        let name = if whole { known.full_name() } else { known.name.to_string() };
+        match name.split_once('*') {
+            None => all.push(name),
+            Some((before, after)) => {
+                let of = ["all", "default"].into_iter().chain(devices.iter().map(String::as_str));
+                // A device with a dot in its name is no part of a name with dots.
+                all.extend(of.filter(|dev| !dev.contains('.')).map(|dev| format!("{before}{dev}{after}")));
+            }
+        }
+    }
+    all.sort();
+    all.retain(|name| name.starts_with(word));
+    all
 }
 
 /// Devices of this network namespace, and those that addresses are on.

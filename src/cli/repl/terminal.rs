@@ -17,7 +17,7 @@ use rustyline::{ColorMode, CompletionType, Config, Editor, EventHandler, KeyCode
 use super::commands::{self, Next};
 use super::core::Repl;
 use super::helper::{Asked, Backspace, Enter, asks, code_of};
-use super::keys::{Keys, page, print, size};
+use super::keys::{Keys, dumb, page, print, size};
 use super::{history, words};
 use crate::cli::context::{Context, stopped};
 use crate::cli::done::Done;
@@ -97,7 +97,7 @@ fn goodbye(repl: &Repl<'_>) -> String {
     if let Some(stage) = repl.stage.as_ref().map(|stage| stage.plan().len()).filter(|count| *count > 0) {
         text.push_str(&format!("{} staged and not sent\n", super::stage::changes(stage)));
     }
-    text
+    repl.fit(&text)
 }
 
 fn editor<'a>(context: &Context, repl: &Rc<RefCell<Repl<'a>>>) -> Result<Line<'a>> {
@@ -207,7 +207,7 @@ fn edit(last: &str) -> Result<String> {
 
 /// Draws anew until a key is pressed. Only looks: effects are refused.
 fn watch(repl: &Rc<RefCell<Repl<'_>>>, code: &str, every: Duration) {
-    let Some(keys) = Keys::new() else {
+    let Some(_hidden) = Keys::hidden() else {
         print("error: .watch needs a terminal\n");
         return;
     };
@@ -222,8 +222,10 @@ fn watch(repl: &Rc<RefCell<Repl<'_>>>, code: &str, every: Duration) {
         let head = format!("every {} s: {code}    any key ends", every.as_secs_f64());
         let mut lines: Vec<&str> = text.lines().collect();
         lines.truncate(rows.saturating_sub(2));
-        print(&format!("\x1b[H\x1b[2J{}\n{}\n", style.dim(&head), lines.join("\n")));
-        if failed || keys.next(Some(every)).is_some() {
+        // A terminal that only writes gets one below the other.
+        let clear = if dumb() { "" } else { "\x1b[H\x1b[2J" };
+        print(&format!("{clear}{}\n{}\n", style.dim(&head), lines.join("\n")));
+        if failed || Keys::new().is_none_or(|keys| keys.next(Some(every)).is_some()) {
             return;
         }
     }

@@ -1,9 +1,13 @@
 //! Banner and prompt.
 
-use super::core::{Repl, policies};
+use clap::CommandFactory;
+
+use super::commands::COMMANDS;
+use super::core::{Repl, identifier, policies};
 use crate::backend::Want;
+use crate::cli::args::Arguments;
 use crate::cli::machine::Machine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::Mode;
 
 /// `lvs (live)> `, `lvs (memory, dry +1)> `
@@ -53,7 +57,7 @@ pub fn banner(repl: &mut Repl<'_>) -> String {
         parts.push(format!("policies: {}{more}", names[..names.len().min(SHOWN)].join(", ")));
     }
     let help = "help  or  help(x);  x? ;  .help for commands;  Ctrl-D leaves.";
-    format!("{}\n{help}        mode: {}\n\n", parts.join("   "), mode(repl))
+    repl.fit(&format!("{}\n{help}        mode: {}\n\n", parts.join("   "), mode(repl)))
 }
 
 fn counts(repl: &mut Repl<'_>) -> Result<[String; 2]> {
@@ -69,6 +73,41 @@ fn counts(repl: &mut Repl<'_>) -> Result<[String; 2]> {
         Machine::Memory(_) | Machine::Dump(_) => String::new(),
     };
     Ok([kernel, counts])
+}
+
+/// What was meant by a word that is none of Lua's, but a command, a policy, or something for the shell.
+pub fn meant(repl: &Repl<'_>, mut error: Error, code: &str) -> Error {
+    let code = code.trim_start();
+    let end = code.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').unwrap_or(code.len());
+    let (first, rest) = code.split_at(end);
+    let unknown = error.message.strip_prefix("unknown name '").and_then(|text| text.strip_suffix('\''));
+    let word = match (error.code.as_str(), unknown) {
+        ("unknown_name", Some(name)) => name,
+        // As for a shell: words one after the other.
+        ("syntax", _) if rest.starts_with(' ') && rest.trim_start().starts_with(is_argument) => first,
+        _ => return error,
+    };
+    let alone = word == first;
+    let said = if alone && matches!(word, "exit" | "quit") {
+        "Ctrl-D leaves, and .quit".to_string()
+    } else if alone && COMMANDS.iter().any(|command| command.name.strip_prefix('.') == Some(word)) {
+        format!("did you mean .{word}?")
+    } else if policies(&repl.context.common.config_dir).iter().any(|name| identifier(name) == word) {
+        format!(".load {word} gives that policy this name")
+    } else if alone && Arguments::command().get_subcommands().any(|verb| verb.get_name() == word) {
+        format!("lvsh {word} is for the shell; help lists what there is here")
+    } else {
+        return error;
+    };
+    if let Some(excerpt) = &mut error.excerpt {
+        excerpt.label.clone_from(&said);
+    }
+    error.hint = Some(said);
+    error
+}
+
+fn is_argument(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '/')
 }
 
 /// A name as it stands where there is one in the API or the session, else as a string: for `help`.

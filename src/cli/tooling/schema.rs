@@ -92,7 +92,7 @@ fn value(ty: &Ty) -> Option<Value> {
                 { "type": kind, "minimum": min, "maximum": max }, { "type": "string", "pattern": TIME },
             ] })
         }
-        Ty::Str => json!({ "type": "string" }),
+        Ty::Str | Ty::Setting => json!({ "type": "string" }),
         Ty::Enum(words) => json!({ "enum": words }),
         Ty::Address => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+$" }),
         Ty::Endpoint => {
@@ -107,7 +107,7 @@ fn value(ty: &Ty) -> Option<Value> {
             let one = value(of)?;
             json!({ "anyOf": [one, { "type": "array", "items": one }] })
         }
-        Ty::Map(of) => json!({ "type": "object", "additionalProperties": value(of)? }),
+        Ty::Map(of) | Ty::Settings(of) => json!({ "type": "object", "additionalProperties": value(of)? }),
         Ty::Table(schema) | Ty::Service(schema) | Ty::State(schema) => {
             json!({ "$ref": format!("#/$defs/{}", schema.class()) })
         }

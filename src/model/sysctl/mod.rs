@@ -54,6 +54,19 @@ impl Values {
         }
     }
 
+    /// All of them, where they are few.
+    pub fn few(self) -> Vec<i64> {
+        const FEW: i64 = 16;
+        match self {
+            Values::Switch => vec![0, 1],
+            Values::Range(min, max) if max.saturating_sub(min) <= FEW => (min..=max).collect(),
+            Values::Power(min, max) => {
+                (0..62).map(|bits| 1 << bits).filter(|power| (min..=max).contains(power)).take(17).collect()
+            }
+            Values::Range(..) | Values::Pair | Values::Processors => Vec::new(),
+        }
+    }
+
     fn take(self, value: &str) -> bool {
         let number = value.parse::<i64>();
         match (self, number) {

@@ -34,6 +34,8 @@ pub struct Inside {
     pub callee: Vec<Seg>,
     /// Counted from 0.
     pub arg: usize,
+    /// The first argument, when it is a string that is whole: others may depend on it.
+    pub first: Option<String>,
     /// Fields by name, elements of lists as `None`.
     pub path: Vec<Option<String>>,
     pub slot: Slot,
@@ -51,7 +53,7 @@ pub enum Slot {
 }
 
 enum Frame {
-    Call { callee: Vec<Seg>, arg: usize, bare: bool },
+    Call { callee: Vec<Seg>, arg: usize, first: Option<String>, bare: bool },
     Table { used: Vec<String>, key: Option<String> },
     Bracket,
     Group,
@@ -183,6 +185,7 @@ fn inside(words: &[Token<'_>], quoted: bool) -> Option<Inside> {
         return (!callee.is_empty()).then_some(Inside {
             callee,
             arg: 0,
+            first: None,
             path: Vec::new(),
             slot: Slot::Value(None),
         });
@@ -191,9 +194,9 @@ fn inside(words: &[Token<'_>], quoted: bool) -> Option<Inside> {
     let mut slot = Slot::Value(None);
     for frame in frames.into_iter().rev() {
         match frame {
-            Frame::Call { callee, arg, .. } => {
+            Frame::Call { callee, arg, first, .. } => {
                 path.reverse();
-                return (!callee.is_empty()).then_some(Inside { callee, arg, path, slot });
+                return (!callee.is_empty()).then_some(Inside { callee, arg, first, path, slot });
             }
             Frame::Table { used, key } => match slot {
                 Slot::Value(None) => {
@@ -213,11 +216,13 @@ fn step(words: &[Token<'_>], at: usize, text: &str, frames: &mut Vec<Frame>) {
     let before = at.checked_sub(1).map(|before| &words[before]);
     let called = || if ends_expression(before) { suffixed(&words[..at]) } else { Vec::new() };
     match text {
-        "(" if ends_expression(before) => frames.push(Frame::Call { callee: called(), arg: 0, bare: false }),
+        "(" if ends_expression(before) => {
+            frames.push(Frame::Call { callee: called(), arg: 0, first: None, bare: false })
+        }
         "(" => frames.push(Frame::Group),
         "{" => {
             if ends_expression(before) {
-                frames.push(Frame::Call { callee: called(), arg: 0, bare: true });
+                frames.push(Frame::Call { callee: called(), arg: 0, first: None, bare: true });
             }
             frames.push(Frame::Table { used: Vec::new(), key: None });
         }
@@ -232,7 +237,12 @@ fn step(words: &[Token<'_>], at: usize, text: &str, frames: &mut Vec<Frame>) {
             }
         }
         "," | ";" => match frames.last_mut() {
-            Some(Frame::Call { arg, .. }) => *arg += 1,
+            Some(Frame::Call { arg, first, .. }) => {
+                if *arg == 0 && at >= 2 && words[at - 2].is("(") {
+                    *first = before.and_then(|word| word.string()).map(str::to_string);
+                }
+                *arg += 1;
+            }
             Some(Frame::Table { key, .. }) => *key = None,
             _ => {}
         },
@@ -297,6 +307,8 @@ mod tests {
         assert_eq!(inside("web:get_server \"19").slot, Slot::Value(None));
         assert_eq!(inside("web:set_weights { [\"19").slot, Slot::Bracket);
         assert_eq!(inside("f(g(1), ").arg, 1);
+        assert_eq!(inside("sysctl(\"conntrack\", ").first.as_deref(), Some("conntrack"));
+        assert_eq!(inside("f(\"a\" .. \"b\", ").first, None);
         assert_eq!(at("f(function() x").inside, None);
         assert_eq!(at("f(1) x").inside, None);
     }

@@ -1,6 +1,7 @@
 //! What the API takes where the cursor is, by the registry.
 
 use super::cursor::{Inside, Seg, Slot};
+use crate::model::{Sysctl, SysctlName};
 use crate::script::registry::{Entry, registry};
 use crate::script::schema::{Schema, Ty};
 
@@ -11,8 +12,10 @@ pub enum Expected {
     Keys(Vec<&'static Schema>),
     /// A value of this type, and the name of its field or parameter.
     Value(&'static Ty, &'static str),
-    /// A key of the user's choice; its values are of this type.
-    Names(&'static Ty),
+    /// A key of the user's choice, in a table of this type; and the name of the table.
+    Names(&'static Ty, &'static str),
+    /// The value of a kernel setting that is known.
+    Setting(&'static Sysctl),
 }
 
 /// The function that is called, and what it takes where the cursor is.
@@ -32,23 +35,36 @@ fn expected_in(entry: &'static Entry, inside: &Inside) -> Option<Expected> {
         };
     }
     Some(match &inside.slot {
+        Slot::Value(None) if inside.path.is_empty() && follows_a_setting(entry, inside) => {
+            setting(inside.first.as_deref()?).map_or(Expected::Value(ty, name), Expected::Setting)
+        }
         Slot::Value(None) => Expected::Value(ty, name),
+        Slot::Value(Some(key)) if matches!(ty, Ty::Settings(_)) => Expected::Setting(setting(key)?),
         Slot::Value(Some(field)) => {
             let (ty, name) = into(ty, field)?;
             Expected::Value(ty, name)
         }
-        Slot::Bracket => Expected::Names(map(ty)?),
+        Slot::Bracket => Expected::Names(map(ty)?, name),
         Slot::Key(_) => {
             let tables = tables(ty);
             if !tables.is_empty() {
                 Expected::Keys(tables)
             } else if let Some(of) = map(ty) {
-                Expected::Names(of)
+                Expected::Names(of, name)
             } else {
                 Expected::Value(element(ty)?, name)
             }
         }
     })
+}
+
+/// `sysctl("conntrack", …`
+fn follows_a_setting(entry: &Entry, inside: &Inside) -> bool {
+    inside.arg == 1 && inside.first.is_some() && matches!(entry.params[0].ty, Ty::Setting)
+}
+
+fn setting(name: &str) -> Option<&'static Sysctl> {
+    Sysctl::of(&SysctlName::new(name).ok()?)
 }
 
 /// `lvs.add_mark` of `add_mark`; a method by its last word.
@@ -89,7 +105,7 @@ fn element(ty: &'static Ty) -> Option<&'static Ty> {
 
 fn map(ty: &'static Ty) -> Option<&'static Ty> {
     match ty {
-        Ty::Map(of) => Some(of),
+        Ty::Map(_) | Ty::Settings(_) => Some(ty),
         Ty::Either(all) => all.iter().find_map(map),
         _ => None,
     }
@@ -117,7 +133,12 @@ mod tests {
             Some(Expected::Value(Ty::Integer { .. }, "weight"))
         ));
         assert!(matches!(of("add_service { persistent = { "), Some(Expected::Keys(_))));
-        assert!(matches!(of("web:set_weights { [\""), Some(Expected::Names(_))));
+        assert!(matches!(of("web:set_weights { [\""), Some(Expected::Names(Ty::Map(_), "weights"))));
+        assert!(matches!(of("sysctl(\""), Some(Expected::Value(Ty::Setting, "name"))));
+        assert!(matches!(of("sysctl(\"conntrack\", "), Some(Expected::Setting(_))));
+        assert!(matches!(of("sysctl(\"my.own\", "), Some(Expected::Value(Ty::Either(_), "value"))));
+        assert!(matches!(of("policy { sysctls = { con"), Some(Expected::Names(Ty::Settings(_), "sysctls"))));
+        assert!(matches!(of("policy { sysctls = { conntrack = "), Some(Expected::Setting(_))));
         assert!(matches!(of("web:del_server("), Some(Expected::Value(Ty::Endpoint, "addr"))));
         assert!(of("no_such_function { ").is_none());
     }

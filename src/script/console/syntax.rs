@@ -93,6 +93,11 @@ pub(super) fn nearer<'a>(
     let code = without_equals(code);
     let words = tokens(&code);
     let first = words.first().map_or("", |word| word.text);
+    // What begins so can only be a statement.
+    const STATEMENTS: [&str; 9] = ["for", "while", "if", "repeat", "local", "do", "return", "goto", "break"];
+    if STATEMENTS.contains(&first) {
+        return statement;
+    }
     let stumbled = message(statement).ends_with(&format!("near '{first}'"))
         || (words.len() > 1
             && words[0].kind == crate::script::source::Kind::Name
@@ -135,5 +140,7 @@ mod tests {
         assert!(wrong("print(\"abc").contains("unfinished string"), "{}", wrong("print(\"abc"));
         assert!(wrong("x = 1\ny = = 2").starts_with("line 2: "));
         assert!(wrong("end").contains("end"));
+        assert_eq!(wrong("for i = 1, 2 do\n  x y\nend"), "line 2: syntax error near 'y'");
+        assert_eq!(wrong("local 1"), "<name> expected near '1'");
     }
 }

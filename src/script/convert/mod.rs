@@ -129,7 +129,7 @@ pub(super) fn check(value: Value, ty: &'static Ty, what: &str, known: Known<'_>)
         Ty::Integer { min, max } => integer(&value, what, *min, *max).map(Val::Int),
         Ty::Mark => mark(&value, what).map(Val::Int),
         Ty::Seconds { min, max, whole } => seconds(&value, what, *min, *max, *whole).map(Val::Seconds),
-        Ty::Str => text(&value, what).map(Val::Str),
+        Ty::Str | Ty::Setting => text(&value, what).map(Val::Str),
         Ty::Enum(words) => word(&value, what, words),
         Ty::Address => address(&value, what).map(Val::Addr),
         Ty::Endpoint => endpoint(&value, what).map(|(addr, port)| Val::Endpoint(addr, port)),
@@ -144,7 +144,7 @@ pub(super) fn check(value: Value, ty: &'static Ty, what: &str, known: Known<'_>)
             Value::Table(table) if is_sequence(table) => list(value, of, what, known),
             _ => Ok(Val::List(vec![check(value, of, what, known)?])),
         },
-        Ty::Map(of) => map(value, of, what, known),
+        Ty::Map(of) | Ty::Settings(of) => map(value, of, what, known),
         Ty::Table(schema) => match value {
             Value::Table(table) => row(&table, schema, known).map(|row| Val::Row(Box::new(row))),
             other => Err(wrong(what, &other, &format!("a table ({}: {})", schema.name, schema.names()))),
@@ -176,9 +176,17 @@ fn takes(ty: &Ty, value: &Value) -> bool {
         Ty::Seconds { .. } | Ty::Ports => {
             matches!(value, Value::Integer(_) | Value::Number(_) | Value::String(_))
         }
-        Ty::Str | Ty::Enum(_) | Ty::Address | Ty::Endpoint | Ty::Net => matches!(value, Value::String(_)),
+        Ty::Str | Ty::Setting | Ty::Enum(_) | Ty::Address | Ty::Endpoint | Ty::Net => {
+            matches!(value, Value::String(_))
+        }
         Ty::Function => matches!(value, Value::Function(_)),
-        Ty::List(_) | Ty::Map(_) | Ty::Table(_) | Ty::Service(_) | Ty::State(_) | Ty::Words(_) => {
+        Ty::List(_)
+        | Ty::Map(_)
+        | Ty::Settings(_)
+        | Ty::Table(_)
+        | Ty::Service(_)
+        | Ty::State(_)
+        | Ty::Words(_) => {
             matches!(value, Value::Table(_))
         }
         Ty::OneOrList(of) => matches!(value, Value::Table(_)) || takes(of, value),

@@ -36,7 +36,13 @@ pub fn row(lua: &Lua, table: &Table, schema: &'static Schema) -> Option<Row> {
 /// Whether values of this type are data without handles into Lua.
 fn plain(ty: &Ty) -> bool {
     match ty {
-        Ty::Function | Ty::Any | Ty::Map(_) | Ty::Service(_) | Ty::State(_) | Ty::Words(_) => false,
+        Ty::Function
+        | Ty::Any
+        | Ty::Map(_)
+        | Ty::Settings(_)
+        | Ty::Service(_)
+        | Ty::State(_)
+        | Ty::Words(_) => false,
         // The tables of the API do not contain themselves, and their own fields are looked at when they are read.
         Ty::List(of) | Ty::OneOrList(of) => plain(of),
         Ty::Either(all) => all.iter().all(plain),
@@ -88,7 +94,7 @@ unsafe fn read(state: *mut lua_State, index: c_int, ty: &'static Ty) -> Option<V
                 let fits = seconds >= f64::from(*min) && seconds <= f64::from(*max);
                 (fits && (!whole || seconds.fract() == 0.0)).then_some(Val::Seconds(seconds))
             }
-            Ty::Str => Some(Val::Str(text(state, index)?.to_string())),
+            Ty::Str | Ty::Setting => Some(Val::Str(text(state, index)?.to_string())),
             Ty::Enum(words) => {
                 let typed = bytes(state, index)?;
                 words.iter().find(|word| word.as_bytes() == typed).map(|word| Val::Word(word))

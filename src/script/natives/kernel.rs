@@ -21,7 +21,7 @@ pub static ENTRIES: &[Entry] = &[
         "lvs.sysctl",
         GROUP,
         &[
-            Param::new("name", &Ty::Str, "With dots; net.ipv4.vs. may be left out."),
+            Param::new("name", &Ty::Setting, "With dots; net.ipv4.vs. may be left out."),
             Param::new("value", &SYSCTL_VALUE, "The new value; left out, it is only read.").optional(),
         ],
         Run::Asks(sysctl),
@@ -35,7 +35,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry::new(
         "lvs.sysctls",
         GROUP,
-        &[Param::new("name", &Ty::Str, "One of them; all when left out.").optional()],
+        &[Param::new("name", &Ty::Setting, "One of them; all when left out.").optional()],
         Run::Native(sysctls),
         "The settings that matter to a director: their value here (nil where this kernel lacks them), what they may be, \
          what they do, and what each choice costs.",

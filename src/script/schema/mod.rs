@@ -66,6 +66,8 @@ pub enum Ty {
         whole: bool,
     },
     Str,
+    /// The name of a kernel setting.
+    Setting,
     /// One of these words.
     Enum(&'static [&'static str]),
     /// An address without port.
@@ -85,6 +87,8 @@ pub enum Ty {
     OneOrList(&'static Ty),
     /// Keys of the user's choice.
     Map(&'static Ty),
+    /// Kernel settings by their names.
+    Settings(&'static Ty),
     Table(&'static Schema),
     /// The first of these whose Lua type fits.
     Either(&'static [Ty]),
@@ -116,7 +120,7 @@ impl Ty {
             Ty::Integer { min, max } => format!("integer {min}..{max}"),
             Ty::Mark => "integer 1..4294967295".to_string(),
             Ty::Seconds { min, max, .. } => format!("seconds {min}..{max}"),
-            Ty::Str => "string".to_string(),
+            Ty::Str | Ty::Setting => "string".to_string(),
             Ty::Enum(words) => words.join("|"),
             Ty::Address => "address".to_string(),
             Ty::Endpoint => "address[:port]".to_string(),
@@ -126,7 +130,7 @@ impl Ty {
             Ty::Any => "any".to_string(),
             Ty::List(of) => format!("list of {}", of.describe()),
             Ty::OneOrList(of) => format!("{} or a list of them", of.describe()),
-            Ty::Map(of) => format!("table of {}", of.describe()),
+            Ty::Map(of) | Ty::Settings(of) => format!("table of {}", of.describe()),
             Ty::Table(schema) => schema.name.to_string(),
             Ty::Either(all) => all.iter().map(Ty::describe).collect::<Vec<_>>().join(" or "),
             Ty::Service(_) => "service".to_string(),

@@ -292,7 +292,7 @@ const D_SERVICE: Field = eg(
 const D_SYSCTLS: Field = eg(
     field(
         "sysctls",
-        Ty::Map(&SYSCTL_WANTED),
+        Ty::Settings(&SYSCTL_WANTED),
         "Kernel settings by name; net.ipv4.vs. may be left out. { min = 1 } raises, and never lowers. Restored by stop.",
     ),
     "return lvs.policy { name = \"web\", sysctls = { expire_quiescent_template = 1 } }",

@@ -64,12 +64,12 @@ impl Ty {
             Ty::Seconds { whole: true, .. } | Ty::Ports => "integer|string".to_string(),
             Ty::Seconds { whole: false, .. } => "number|string".to_string(),
             Ty::Enum(all) => words(all),
-            Ty::Str | Ty::Address | Ty::Endpoint | Ty::Net => "string".to_string(),
+            Ty::Str | Ty::Setting | Ty::Address | Ty::Endpoint | Ty::Net => "string".to_string(),
             Ty::Function => "function".to_string(),
             Ty::Any => "any".to_string(),
             Ty::List(of) => list(&of.spell(words)),
             Ty::OneOrList(of) => format!("{}|{}", of.spell(words), list(&of.spell(words))),
-            Ty::Map(of) => format!("table<string, {}>", of.spell(words)),
+            Ty::Map(of) | Ty::Settings(of) => format!("table<string, {}>", of.spell(words)),
             Ty::Table(schema) => schema.class(),
             Ty::Either(all) => {
                 let mut parts: Vec<String> = Vec::new();
@@ -108,7 +108,7 @@ impl Ty {
             Ty::Endpoint => "addr:port, [v6]:port".to_string(),
             Ty::Net => "address[/prefix]".to_string(),
             Ty::Ports => "a port, a range \"8000-8100\", or a service's name".to_string(),
-            Ty::List(of) | Ty::OneOrList(of) | Ty::Map(of) => of.range(),
+            Ty::List(of) | Ty::OneOrList(of) | Ty::Map(of) | Ty::Settings(of) => of.range(),
             Ty::Either(all) => {
                 let mut parts: Vec<String> =
                     all.iter().map(Ty::range).filter(|part| !part.is_empty()).collect();
@@ -123,7 +123,7 @@ impl Ty {
     pub fn schemas(&self) -> Vec<&'static Schema> {
         match self {
             Ty::Table(schema) | Ty::Service(schema) | Ty::State(schema) | Ty::Words(schema) => vec![schema],
-            Ty::List(of) | Ty::OneOrList(of) | Ty::Map(of) => of.schemas(),
+            Ty::List(of) | Ty::OneOrList(of) | Ty::Map(of) | Ty::Settings(of) => of.schemas(),
             Ty::Either(all) => all.iter().flat_map(Ty::schemas).collect(),
             _ => Vec::new(),
         }

@@ -89,6 +89,23 @@ fn at_the_cursor() {
         ("add_vip { dev = \"e", &["add_vip { dev = \"eth0\""]),
         ("web:set_weights { [\"192.168.1.10", &["\"192.168.1.107\"", "\"192.168.1.109\""]),
         ("web:add_server { addr = \"10", &["web:add_server { addr = \"10.0.0.1\""]),
+        ("lvs.apply({}, { owner = \"m", &["lvs.apply({}, { owner = \"mail\""]),
+        // Kernel settings: their names, with and without prefix, also as keys; and what each may be.
+        (
+            "sysctl(\"net.ipv4.vs.exp",
+            &["\"net.ipv4.vs.expire_nodest_conn\"", "\"net.ipv4.vs.expire_quiescent_template\""],
+        ),
+        ("sysctl \"expire_q", &["sysctl \"expire_quiescent_template\""]),
+        ("sysctls('net.ipv4.conf.all.arp_a", &["sysctls('net.ipv4.conf.all.arp_announce'"]),
+        ("sysctl(\"conntrack\", ", &["0", "1"]),
+        ("sysctl(\"sync_ports\", 1", &["1", "16"]),
+        ("policy { sysctls = { conntr", &["policy { sysctls = { conntrack ="]),
+        ("policy { sysctls = { conntrack = 1, expire", &["expire_nodest_conn", "expire_quiescent_template"]),
+        ("policy { sysctls = { drop_entry = ", &["0", "1", "2", "3"]),
+        (
+            "policy { sysctls = { [\"net.ipv4.conf.eth0.arp_i",
+            &["policy { sysctls = { [\"net.ipv4.conf.eth0.arp_ignore\"] ="],
+        ),
         // Commands and their words.
         (".d", &[".delta", ".diff", ".discard", ".dry"]),
         (".delta i", &[".delta ipvsadm"]),

@@ -10,7 +10,26 @@ mod stop;
 mod transcript;
 mod undo;
 
+use std::process::Command;
+
+use self::pty::Pty;
 use crate::support::Playground;
+
+impl Pty {
+    /// `lvsh WORDS` on a screen of 40 rows and 100 columns, without colours.
+    pub fn start(here: &Playground, words: &[&str]) -> Pty {
+        let mut command = here.command(words);
+        command.env("NO_COLOR", "1");
+        Pty::spawn(here, command, 40, 100)
+    }
+
+    pub fn spawn(here: &Playground, mut command: Command, rows: u16, cols: u16) -> Pty {
+        if command.get_envs().all(|(name, _)| name != "LVSH_HISTORY") {
+            command.env("LVSH_HISTORY", here.root().join("history"));
+        }
+        Pty::on(command, rows, cols)
+    }
+}
 
 /// A director with something of everything.
 pub fn director() -> Playground {

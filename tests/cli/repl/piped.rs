@@ -34,6 +34,10 @@ fn lines_are_run_and_printed_and_nothing_else() {
     );
     assert_eq!(ended.err, "");
     assert!(!ended.out.contains('\x1b'));
+    // However much it is.
+    let ended =
+        feed(&here, &["repl"], "t = {} for i = 1, 90 do t[i] = (\"x\"):rep(50) end return t\nhelp()\n").ok();
+    assert!(ended.out.lines().count() > 90 && !ended.out.contains("more lines"), "{}", ended.out);
 }
 
 #[test]

@@ -60,6 +60,10 @@ fn results_and_locals_live_on() {
     assert_eq!(pty.says("gone"), "");
     assert_eq!(pty.says("_ * 2"), "10");
     assert_eq!(pty.says("_1, _2, _3"), "10\n5\n5");
+    for number in 1..=9 {
+        pty.says(&number.to_string());
+    }
+    assert_eq!(pty.says("{ _, _1, _2, _5, _9 }"), "{ 9, 9, 8, 5, 1 }");
     assert_eq!(pty.says("{ a = { 1, 2 } }"), "{ a = { 1, 2 } }");
     let json: serde_json::Value = serde_json::from_str(&pty.says(".json")).expect("a document");
     assert_eq!(json["value"], serde_json::json!({ "a": [1, 2] }));
@@ -70,14 +74,46 @@ fn results_and_locals_live_on() {
 }
 
 #[test]
+fn words_of_the_shell_are_understood() {
+    let here = director();
+    here.policy("web", crate::support::WEB);
+    let mut pty = Pty::start(&here, &["repl"]);
+    for (typed, wanted) in [
+        ("exit", "Ctrl-D leaves, and .quit"),
+        ("undo", "did you mean .undo?"),
+        ("undo 2", "did you mean .undo?"),
+        ("list", "lvsh list is for the shell; help lists what there is here"),
+        ("status web", "lvsh status is for the shell"),
+        ("ipvsadm -A -t 192.168.1.99:443 -s rr", "lvsh ipvsadm is for the shell"),
+        ("web", ".load web gives that policy this name"),
+        ("x = web.name", ".load web gives that policy this name"),
+        // Where nothing of it is meant, nothing is said of it.
+        ("frobnicate()", "a name is made with frobnicate = …"),
+        ("list = 1 +* 2", "unexpected symbol near '*'"),
+    ] {
+        let said = pty.says(typed);
+        assert!(said.contains(wanted), "{typed}: {said}");
+        assert!(wanted.contains("shell") || !said.contains("shell"), "{typed}: {said}");
+    }
+    pty.line(".quit");
+    assert_eq!(pty.ended(), 0);
+}
+
+#[test]
 fn help_in_all_its_forms() {
     let here = director();
     let mut pty = Pty::start(&here, &["repl"]);
     pty.says("web = get_service { fwmark = 3 }");
     let page = pty.says("help(web.set_weights)");
     assert!(page.starts_with("service:set_weights(weights)\n"), "{page}");
-    for same in ["web.set_weights?", "help \"set_weights\"", "help(\"service:set_weights\")", "?set_weights"]
-    {
+    for same in [
+        "web.set_weights?",
+        "help set_weights",
+        "help web.set_weights",
+        "help \"set_weights\"",
+        "help(\"service:set_weights\")",
+        "?set_weights",
+    ] {
         assert_eq!(pty.says(same), page, "{same}");
     }
     assert!(pty.says("weight?").contains("0..65535"), "a field");
@@ -111,6 +147,7 @@ fn errors_are_shown_under_the_line_and_stay_in_the_history() {
     assert!(said.starts_with("error: bad value for 'weight': 2.5 is not a whole number"), "{said}");
     assert!(said.contains("\n 1 | web:set_server(\"192.168.1.109\", { weight = 2.5 })\n"), "{said}");
     // Of a function that was made in another line.
+    assert!(!said.ends_with('|'), "{said}");
     pty.says("function bad() error \"here\" end");
     assert!(pty.says("bad()").starts_with("error: line 4:1: here"), "{}", pty.screen());
 }
@@ -159,11 +196,41 @@ fn the_history_is_shared_searched_and_private() {
     pty.keys("\r");
     pty.prompt();
     assert_eq!(pty.says("first"), "11");
+    // Another one at the same time: both are kept, and the next one knows them.
+    let mut other = Pty::start(&here, &["repl"]);
+    other.says("other = 33");
+    pty.says("here = 44");
+    other.prompt();
+    other.keys(CTRL_D);
+    assert_eq!(other.ended(), 0);
+    let text = std::fs::read_to_string(&file).expect("a file");
+    assert!(text.contains("other = 33") && text.contains("here = 44"), "{text}");
+    pty.says("first = 11");
     // A chunk of several lines comes back whole.
-    pty.keys(&UP.repeat(3));
+    pty.keys(&UP.repeat(5));
     pty.wait("print(\"third\")\nend");
     pty.keys("\r");
     pty.until("its output", |screen| screen.matches("\nthird\n").count() == 1);
+}
+
+#[test]
+fn the_history_of_changes_is_numbered_as_undo_counts() {
+    let here = director();
+    let mut pty = Pty::start(&here, &["repl"]);
+    assert_eq!(pty.says(".history"), "nothing was changed in this session");
+    pty.says("web = get_service { fwmark = 3 }");
+    pty.says("web:del_server \"192.168.1.109\"");
+    pty.says("add_service { fwmark = 9 }");
+    pty.says(".undo");
+    pty.says("add_service { fwmark = 8 }");
+    assert_eq!(
+        pty.says(".history"),
+        "       2  web:del_server \"192.168.1.109\"\n          - fwm:3 192.168.1.109\n  \
+         undone  add_service { fwmark = 9 }\n          + fwm:9  wlc\n       \
+         1  add_service { fwmark = 8 }\n          + fwm:8  wlc"
+    );
+    pty.says(".undo 2");
+    assert_eq!(pty.says("#services(), #web.servers"), "3\n2");
 }
 
 #[test]

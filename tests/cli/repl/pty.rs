@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 
 use nix::pty::{OpenptyResult, Winsize, openpty};
 
-use crate::support::Playground;
-
 /// How long the program may take for anything, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -57,22 +55,13 @@ fn cells(count: u16) -> NonZero<u16> {
 }
 
 impl Pty {
-    /// `lvsh WORDS` on a screen of 40 rows and 100 columns, without colours.
-    pub fn start(here: &Playground, words: &[&str]) -> Pty {
-        let mut command = here.command(words);
-        command.env("NO_COLOR", "1");
-        Pty::spawn(here, command, 40, 100)
-    }
-
-    pub fn spawn(here: &Playground, mut command: Command, rows: u16, cols: u16) -> Pty {
+    /// A program on a screen of its own.
+    pub fn on(mut command: Command, rows: u16, cols: u16) -> Pty {
         let OpenptyResult { master, slave } = openpty(Some(&winsize(rows, cols)), None).expect("a terminal");
         let stdio = |fd: &OwnedFd| Stdio::from(fd.try_clone().expect("a descriptor"));
         command.stdin(stdio(&slave)).stdout(stdio(&slave)).stderr(stdio(&slave));
         if command.get_envs().all(|(name, _)| name != "TERM") {
             command.env("TERM", "xterm");
-        }
-        if command.get_envs().all(|(name, _)| name != "LVSH_HISTORY") {
-            command.env("LVSH_HISTORY", here.root().join("history"));
         }
         // SAFETY: both calls are async-signal-safe, and stdin is the terminal by then.
         unsafe {

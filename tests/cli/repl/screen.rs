@@ -60,11 +60,31 @@ fn sixty_columns_are_enough() {
     command.env("NO_COLOR", "1");
     let mut pty = Pty::spawn(&here, command, 30, 60);
     pty.prompt();
-    for typed in ["services()", "marks()", "help(add_server)", "get_service { fwmark = 3 }.servers"] {
+    pty.says("web = get_service { fwmark = 3 }");
+    let long = [
+        "web:del_server \"192.168.1.17\"",
+        "web:set_server(\"192.168.1.109\", { weight = 2 })",
+        ".undo",
+        "sysctl \"contrack\"",
+    ];
+    for typed in ["services()", "marks()", "help(add_server)", "web.servers"].iter().chain(&long) {
         let said = pty.says(typed);
         assert!(said.lines().all(|line| line.chars().count() <= 60), "{typed}:\n{said}");
         assert!(said.lines().count() >= 2, "{typed}:\n{said}");
+        if typed.contains("weight = 2") {
+            let moved = " ~ fwm:3 192.168.1.109  weight 8 -> 2\n     moves ";
+            assert!(said.starts_with(moved), "{said}");
+        }
     }
+    pty.line(".help");
+    let screen = pty.wait("more lines: Space, Enter, q --");
+    pty.keys("q");
+    let help = &screen[screen.rfind(".help    ").expect("the first command")..];
+    assert!(help.lines().all(|line| line.chars().count() <= 60), "{help}");
+    let wrapped =
+        ".dry [off]                Collects changes from here on\n                          instead";
+    assert!(help.contains(wrapped), "{help}");
+    assert_eq!(pty.says("1"), "1");
 }
 
 #[test]
@@ -105,6 +125,13 @@ fn a_dumb_terminal_will_do() {
     pty.keys("for i = 1, 2 do\nprint(x + i)\nend\n");
     pty.wait("22");
     pty.wait("23");
+    // What is watched comes line by line, and what is long is not held back.
+    pty.keys(".watch x 0.1\n");
+    pty.until("the second time", |screen| screen.matches("any key ends\n21").count() >= 2);
+    pty.keys("q");
+    pty.until("the next prompt", |screen| screen.ends_with("lvs (memory)>"));
+    pty.keys("for i = 1, 90 do print(i) end\n");
+    pty.until("all of it", |screen| screen.contains("\n90\n") && screen.ends_with("lvs (memory)>"));
     pty.keys("\x04");
     assert_eq!(pty.ended(), 0);
     assert!(!pty.raw().contains('\x1b'), "{:?}", pty.raw());

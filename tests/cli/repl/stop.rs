@@ -19,18 +19,45 @@ fn stopped(pty: &mut Pty, code: &str) -> (Duration, String) {
     (time, screen[screen.rfind("interrupted after").expect("the words")..].to_string())
 }
 
-/// A shared and busy machine takes longer than one's own; what is meant is 300 ms.
-const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 900 } else { 300 });
+/// What is promised. A test shares its machine with others, so the best of some attempts counts: how long others
+/// kept the processor is not lvsh's.
+const SOON: Duration = Duration::from_millis(300);
+const ATTEMPTS: usize = 6;
+
+/// The shortest of as many attempts as it takes to be soon enough; what the last one said.
+fn soonest(limit: Duration, mut attempt: impl FnMut() -> (Duration, String)) -> (Duration, String) {
+    let (mut best, mut said) = attempt();
+    for _ in 1..ATTEMPTS {
+        if best < limit {
+            break;
+        }
+        let (time, last) = attempt();
+        (best, said) = (best.min(time), last);
+    }
+    (best, said)
+}
+
+#[track_caller]
+fn soon(pty: &mut Pty, code: &str) -> String {
+    let (time, said) = soonest(SOON, || stopped(pty, code));
+    assert!(time < SOON, "{code}: {time:?}");
+    said
+}
 
 #[test]
 fn a_line_that_is_typed_is_cleared() {
     let here = director();
     let mut pty = Pty::start(&here, &["repl"]);
     pty.prompt();
-    pty.keys("web = nonsense(");
-    pty.wait("nonsense(");
-    pty.keys(CTRL_C);
-    pty.prompt();
+    let (time, _) = soonest(SOON, || {
+        pty.keys("web = nonsense(");
+        pty.wait("nonsense(");
+        let begin = Instant::now();
+        pty.keys(CTRL_C);
+        pty.prompt();
+        (begin.elapsed(), String::new())
+    });
+    assert!(time < SOON, "{time:?}");
     assert_eq!(pty.says("1 + 1"), "2");
     // A chunk of several lines as well.
     pty.keys("for i = 1, 2 do\r");
@@ -69,12 +96,60 @@ fn loops_end_soon_even_under_pcall() {
         "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
         "setmetatable({}, { __tostring = function() while true do end end })  print(_ENV[1], tostring(setmetatable({}, { __tostring = function() while true do end end })))",
     ] {
-        let (time, said) = stopped(&mut pty, code);
-        assert!(time < SOON, "{code}: {time:?}");
+        let said = soon(&mut pty, code);
         assert!(said.contains("; nothing was changed"), "{said}");
     }
     assert_eq!(pty.says("1 + 1"), "2");
     assert_eq!(here.bytes(), before);
+}
+
+#[test]
+fn what_waits_for_others_ends_soon() {
+    let here = director();
+    let before = here.state_text();
+    // It takes connections and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let mut pty = Pty::start(&here, &["repl"]);
+    pty.says("web = get_service { fwmark = 3 }");
+    for wait in [
+        format!("probe(\"127.0.0.1\", {{ http = {{ port = {port} }}, timeout = 60 }})"),
+        format!(
+            "while true do pcall(probe, \"127.0.0.1\", {{ http = {{ port = {port} }}, timeout = 60 }}) end"
+        ),
+        format!(
+            "probe_all({{ \"127.0.0.1\", \"127.0.0.2\" }}, {{ http = {{ port = {port} }}, timeout = 60 }})"
+        ),
+        "sleep(60)".to_string(),
+    ] {
+        let said = soon(&mut pty, &wait);
+        assert!(said.contains("; nothing was changed"), "{wait}: {said}");
+        let said = soon(&mut pty, &format!("web:del_server \"192.168.1.109\" {wait}"));
+        assert!(
+            said.contains("; rolled back 1 change: + fwm:3 192.168.1.109  dr weight 8"),
+            "{wait}: {said}"
+        );
+        assert_eq!(here.state_text(), before, "{wait}");
+    }
+}
+
+#[test]
+fn what_is_watched_ends_soon_too() {
+    let here = director();
+    let mut pty = Pty::start(&here, &["repl"]);
+    pty.says("function forever() while true do end end");
+    let said = soon(&mut pty, ".watch forever()");
+    assert!(said.contains("; nothing was changed"), "{said}");
+    let (time, _) = soonest(SOON, || {
+        pty.line(".watch #services() 30");
+        pty.wait("any key ends\n3");
+        let begin = Instant::now();
+        pty.keys(CTRL_C);
+        pty.prompt();
+        (begin.elapsed(), String::new())
+    });
+    assert!(time < SOON, "{time:?}");
+    assert_eq!(pty.says("1 + 1"), "2");
 }
 
 #[test]
@@ -83,8 +158,7 @@ fn what_the_line_had_changed_is_taken_back() {
     let before = here.state_text();
     let mut pty = Pty::start(&here, &["repl"]);
     pty.says("web = get_service { fwmark = 3 }");
-    let (time, said) = stopped(&mut pty, "web:del_server \"192.168.1.109\" while true do end");
-    assert!(time < SOON, "{time:?}");
+    let said = soon(&mut pty, "web:del_server \"192.168.1.109\" while true do end");
     assert!(said.contains("; rolled back 1 change: + fwm:3 192.168.1.109  dr weight 8"), "{said}");
     let (_, said) = stopped(
         &mut pty,
@@ -114,10 +188,11 @@ fn a_chunk_stuck_in_c_is_given_up() {
     let here = director();
     let before = here.state_text();
     let mut pty = Pty::start(&here, &["repl"]);
-    pty.says("web = get_service { fwmark = 3 }");
-    let bad = "web:del_server \"192.168.1.109\" string.find((\"a\"):rep(40), (\"a?\"):rep(40) .. (\"a\"):rep(40) .. \"b\")";
-    let (time, said) = stopped(&mut pty, bad);
-    assert!(time < Duration::from_secs(3), "{time:?}");
+    let bad = "web = get_service { fwmark = 3 } web:del_server \"192.168.1.109\" string.find((\"a\"):rep(40), (\"a?\"):rep(40) .. (\"a\"):rep(40) .. \"b\")";
+    // It is given a second to end by itself.
+    let limit = Duration::from_secs(1) + SOON;
+    let (time, said) = soonest(limit, || stopped(&mut pty, bad));
+    assert!(time < limit, "{time:?}");
     assert!(said.contains("rolled back 1 change: + fwm:3 192.168.1.109"), "{said}");
     assert!(said.contains("it was inside one call of a C function"), "{said}");
     assert!(said.contains("the names of this session are gone"), "{said}");
@@ -157,7 +232,33 @@ fn leaving_says_what_will_not_last() {
     let end = &screen[screen.find("this session changed").expect("a word at the end")..];
     assert_eq!(
         end,
-        "this session changed: + fwm:9  wlc\n                      fwm:3 192.168.1.109  weight 1 -> 4   (not in policy web: the next check sets it back; .save keeps it)"
+        "this session changed: + fwm:9  wlc\n                      fwm:3 192.168.1.109  weight 1 -> 4\n                        (not in policy web: the next check sets it back; .save keeps it)"
+    );
+}
+
+#[test]
+fn leaving_adds_up_what_was_done() {
+    let here = director();
+    let mut pty = Pty::start(&here, &["repl"]);
+    for line in [
+        "web = get_service { fwmark = 3 }",
+        "web:set_server(\"192.168.1.109\", { weight = 4 })",
+        "del_service { fwmark = 3 }",
+        "seven = get_service { fwmark = 7 }",
+        "seven:set_server(\"10.0.0.1\", { weight = 2 })",
+        "set_service({ fwmark = 7 }, { scheduler = \"wrr\" })",
+        "seven:set_server(\"10.0.0.1\", { weight = 1 })",
+    ] {
+        pty.says(line);
+    }
+    pty.prompt();
+    pty.keys(CTRL_D);
+    assert_eq!(pty.ended(), 0);
+    let screen = pty.screen();
+    let end = &screen[screen.find("this session changed").expect("a word at the end")..];
+    assert_eq!(
+        end,
+        "this session changed: fwm:7  scheduler wlc -> wrr\n                      - fwm:3  with 2 servers"
     );
 }
 
