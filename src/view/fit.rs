@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(fitted(text, 100), text);
         let colored = "\x1b[2m   |\x1b[0m      \x1b[1;31m^^^\x1b[0m did you mean 'services'?";
         assert_eq!(
-            fitted(colored, 30),
+            fitted(colored, 32),
             "\x1b[2m   |\x1b[0m      \x1b[1;31m^^^\x1b[0m\n\x1b[2m   |\x1b[0m   did you mean 'services'?"
         );
     }
