@@ -1,6 +1,7 @@
 //! The VM's thread, and waiting for it no longer than it may take.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -118,6 +119,8 @@ pub struct Engine {
     session: Shared,
     cancel: Cancel,
     given_up: bool,
+    /// The VM's thread, by the kernel's number.
+    thread: Arc<AtomicI32>,
 }
 
 impl Engine {
@@ -126,7 +129,10 @@ impl Engine {
         let (outbox, answers) = channel();
         let session: Shared = Arc::new(Mutex::new(None));
         let (session2, cancel2) = (Arc::clone(&session), cancel.clone());
+        let thread = Arc::new(AtomicI32::new(0));
+        let number = Arc::clone(&thread);
         let work = move || {
+            number.store(nix::unistd::gettid().as_raw(), Ordering::Relaxed);
             let host = Host::new(session2, cancel2, &limits);
             let mut vm = Vm::new(host, &limits);
             while let Ok(job) = inbox.recv() {
@@ -140,11 +146,11 @@ impl Engine {
             }
         };
         // Lua's C stack is 200 calls deep at most; debug builds need the room.
-        let thread = std::thread::Builder::new().name("lua".to_string()).stack_size(4 << 20);
-        thread.spawn(work).map_err(|error| {
+        let builder = std::thread::Builder::new().name("lua".to_string()).stack_size(4 << 20);
+        builder.spawn(work).map_err(|error| {
             Error::new(Kind::Io, "io", format!("cannot start the thread of the VM: {error}"))
         })?;
-        Ok(Engine { jobs, answers, session, cancel, given_up: false })
+        Ok(Engine { jobs, answers, session, cancel, given_up: false, thread })
     }
 
     /// Runs a job on the VM's thread against this session and gives both back, at the latest a second after the
@@ -202,6 +208,7 @@ impl Engine {
                 self.given_up = true;
                 let reason = self.cancel.reason();
                 self.cancel.give_up();
+                idle(self.thread.load(Ordering::Relaxed));
                 let error = match reason {
                     Some(kind) => self.cancel.error(kind),
                     None => load_timeout(),
@@ -211,6 +218,17 @@ impl Engine {
                 );
             }
         }
+    }
+}
+
+/// A thread cannot be ended from outside. What is stuck in C goes on with what nobody else wants of the processor.
+fn idle(thread: i32) {
+    // SAFETY: a sched_param is numbers only, and 0 is the one that this policy takes.
+    let param: libc::sched_param = unsafe { std::mem::zeroed() };
+    if thread > 0 {
+        // SAFETY: it reads one sched_param, which lives until after the call. A thread that is gone is an error, and
+        // right.
+        unsafe { libc::sched_setscheduler(thread, libc::SCHED_IDLE, &raw const param) };
     }
 }
 

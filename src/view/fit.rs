@@ -83,7 +83,7 @@ fn break_at(line: &str, room: usize) -> Option<usize> {
     // Not the one between two columns of text.
     let far = |at: &usize| columns(&line[..*at]) >= room / 2;
     let gap = || line.rfind("   ").map(|at| line[..at].trim_end().len()).filter(fits).filter(far);
-    let word = || line.match_indices(' ').map(|(at, _)| at).filter(fits).last();
+    let word = || line.rmatch_indices(' ').map(|(at, _)| at).find(fits);
     caret.filter(fits).or_else(gap).or_else(word)
 }
 

@@ -13,6 +13,9 @@ mod hosts;
 mod ipvs;
 mod lab;
 mod moving;
+#[path = "../cli/repl/pty.rs"]
+#[allow(dead_code, reason = "the tests without a kernel use the rest of it")]
+mod pty;
 mod reading;
 mod repl;
 mod selftest;

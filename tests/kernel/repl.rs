@@ -1,6 +1,9 @@
-//! A prompt on the kernel, from a pipe: what it changes, takes back and undoes is there, and then is not.
+//! A prompt on the kernel: what it changes, takes back and undoes is there, and then is not.
 
-use super::support::Topology;
+use std::process::Command;
+
+use super::pty::{CTRL_C, CTRL_D, Pty, TAB};
+use super::support::{Host, Topology};
 
 const SERVICE: &str = "web = add_service { fwmark = 3, scheduler = \"sh\", flags = { \"sh-fallback\" }, servers = {\n\
     { addr = \"10.0.0.107\", weight = 8 }, { addr = \"10.0.0.109\", weight = 8 } } }\n";
@@ -56,4 +59,65 @@ fn the_time_limit_takes_back_what_a_line_sent() {
     let ended = dir.lvsh_cmd("repl --timeout 2s").stdin(line).output();
     assert_eq!(ended.code, 124, "{ended}");
     assert_eq!(dir.snapshot_text(), before);
+}
+
+/// `lvsh WORDS` in a terminal of this host.
+fn terminal(host: &Host, words: &[&str]) -> Pty {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lvsh"));
+    command.args(words).env("LVSH_HISTORY", "").env_remove("NO_COLOR");
+    host.namespace.inside(|| Pty::on(command, 40, 100))
+}
+
+#[test]
+fn a_terminal_on_the_live_machine() {
+    needs!(ipvs);
+    let net = Topology::new().director("dir", "10.0.0.1").build();
+    let dir = net.director();
+    dir.lvsh_cmd("repl").stdin(SERVICE).run();
+    let before = dir.snapshot_text();
+    let mut pty = terminal(dir, &["repl"]);
+    let banner = pty.prompt();
+    assert!(banner.contains(" IPVS 1.2.1   1 service, 2 servers"), "{banner}");
+    assert!(banner.contains("mode: live") && banner.ends_with("lvs (live)>"), "{banner}");
+    assert!(pty.raw().contains("\x1b[31mlvs (live)> \x1b[0m"), "red: {:?}", pty.raw());
+    pty.says("web = get_service { fwmark = 3 }");
+    // What is on the machine is offered, and devices of this namespace.
+    pty.prompt();
+    pty.keys("web:set_server(\"10.0.0.10");
+    pty.typed("10.0.0.10");
+    pty.keys(TAB);
+    pty.wait("\"10.0.0.107\"  \"10.0.0.109\"");
+    pty.keys(CTRL_C);
+    pty.prompt();
+    pty.keys("add_vip { dev = \"eth");
+    pty.typed("\"eth");
+    pty.keys(TAB);
+    pty.wait("dev = \"eth0\"");
+    pty.keys(CTRL_C);
+    // A line that is stopped is taken back as one.
+    pty.line(
+        "web:del_server \"10.0.0.109\" web:set_server(\"10.0.0.107\", { weight = 1 }) while true do end",
+    );
+    pty.until("it runs", |screen| !screen.lines().last().unwrap_or_default().ends_with(")>"));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    pty.keys(CTRL_C);
+    pty.wait("; rolled back 2 changes:");
+    pty.prompt();
+    assert_eq!(dir.snapshot_text(), before);
+    assert!(pty.says("add_service { fwmark = 9 }").contains(" + fwm:9  wlc"), "{}", pty.screen());
+    assert!(dir.snapshot_text() != before);
+    pty.says(".undo");
+    assert_eq!(dir.snapshot_text(), before);
+    pty.says("web:set_server(\"10.0.0.109\", { weight = 4 })");
+    pty.prompt();
+    pty.keys(CTRL_D);
+    assert_eq!(pty.ended(), 0);
+    assert!(
+        pty.screen().ends_with("this session changed: fwm:3 10.0.0.109  weight 8 -> 4"),
+        "{}",
+        pty.screen()
+    );
+    // Another namespace is told by its name.
+    let pty = terminal(net.director(), &["--netns", "dir", "repl", "--read-only"]);
+    assert!(pty.prompt().ends_with("lvs (netns dir, read-only)>"), "{}", pty.screen());
 }

@@ -341,7 +341,9 @@ fn taken_back(session: &Session, mut error: Error, failed: Option<Error>) -> Err
         return failed;
     }
     if error.notes.iter().any(|note| note.starts_with("it was inside one call")) {
-        error.notes.push("its VM was given up: the names of this session are gone".to_string());
+        let gone = "its VM was given up: the names of this session are gone, and the call goes on at the lowest \
+                    priority until lvsh leaves";
+        error.notes.push(gone.to_string());
     }
     let back: Vec<String> = session
         .taken_back()

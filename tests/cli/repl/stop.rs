@@ -197,6 +197,17 @@ fn a_chunk_stuck_in_c_is_given_up() {
     assert!(said.contains("it was inside one call of a C function"), "{said}");
     assert!(said.contains("the names of this session are gone"), "{said}");
     assert_eq!(here.state_text(), before);
+    // It can only be kept from being in the way.
+    let threads = format!("/proc/{}/task", pty.pid());
+    let threads = std::fs::read_dir(threads).expect("threads").map(|entry| entry.expect("a thread").path());
+    let policy = |path: &std::path::Path| {
+        let text = std::fs::read_to_string(path.join("stat")).expect("a thread");
+        let (name, rest) = text.rsplit_once(") ").expect("a name");
+        // The 41st of proc(5), and the third is behind the name.
+        name.ends_with("(lua").then(|| rest.split(' ').nth(38).expect("a policy").to_string())
+    };
+    let policies: Vec<String> = threads.filter_map(|path| policy(&path)).collect();
+    assert!(policies.contains(&libc::SCHED_IDLE.to_string()), "{policies:?}");
     // There is a new one.
     assert!(pty.says("web").contains("unknown name 'web'"));
     assert_eq!(pty.says("#get_service { fwmark = 3 }.servers"), "2");
