@@ -121,6 +121,7 @@ fn what_waits_for_others_ends_soon() {
             "probe_all({{ \"127.0.0.1\", \"127.0.0.2\" }}, {{ http = {{ port = {port} }}, timeout = 60 }})"
         ),
         "sleep(60)".to_string(),
+        "exec { \"/bin/sleep\", \"60\", timeout = 60 }".to_string(),
     ] {
         let said = soon(&mut pty, &wait);
         assert!(said.contains("; nothing was changed"), "{wait}: {said}");
