@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::log::LogTo;
 use super::repl::Prompt;
 use super::tooling;
 use crate::script::Stdlib;
@@ -86,6 +87,9 @@ pub struct Common {
     /// Tell by the exit code whether there are changes (4) or trouble (5)
     #[arg(long, global = true)]
     pub exit_code: bool,
+    /// Where changes, warnings and lvs.log go
+    #[arg(long, global = true, value_name = "WHERE", default_value = "stderr")]
+    pub log: LogTo,
     /// Refuse every change
     #[arg(long, global = true)]
     pub read_only: bool,

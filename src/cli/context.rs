@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use signal_hook::SigId;
@@ -10,14 +12,15 @@ use signal_hook::SigId;
 use super::args::{Color, Common, LockMode, Machine as Which};
 use super::clock;
 use super::lock::Lock;
+use super::log::{Entry, Log, Priority};
 use super::machine::{Machine, Notes};
 use super::store::Store;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::kernel::netns;
-use crate::plan::Warning;
-use crate::script::{Cancel, Clock, Engine, Level, Limits, Outside, print_aside, set_log_level};
-use crate::view::{Style, warning_text};
+use crate::plan::{Action, Warning};
+use crate::script::{Cancel, Clock, Engine, Level, Limits, Logged, Outside, print_aside, set_log_level};
+use crate::view::{Style, error_text, warning_text};
 
 /// Bytes a script may use.
 const MEMORY_LIMIT: usize = 64 << 20;
@@ -35,8 +38,11 @@ pub struct Context {
     start: Instant,
     warnings: RefCell<Vec<Warning>>,
     notes: Notes,
+    pub log: Log,
     /// What makes a second Ctrl-C end the program.
     second_interrupt: Option<SigId>,
+    /// What makes SIGHUP end it.
+    hangup: Vec<SigId>,
 }
 
 impl Context {
@@ -45,8 +51,11 @@ impl Context {
         if let Some(name) = &common.netns {
             netns::enter_netns(name)?;
         }
+        let log = Log::new(common.log);
         set_log_level(match (common.quiet, common.verbose) {
-            (true, _) => Level::Warn,
+            // Quiet is for who reads stderr.
+            (true, _) if !log.elsewhere() => Level::Warn,
+            (true, _) => Level::Info,
             (false, true) => Level::Debug,
             (false, false) => Level::Info,
         });
@@ -61,24 +70,41 @@ impl Context {
         };
         let store = store(&common, &machine);
         let cancel = Cancel::new(common.timeout.and_then(|time| start.checked_add(time)));
-        let second_interrupt = catch_signals(&cancel);
+        let (second_interrupt, hangup) = catch_signals(&cancel);
+        let (heard, outside) = (log.clone(), Outside::default());
+        let logged =
+            Logged(Arc::new(move |level: Level, text: &str| heard.tell(&Entry::new(level.into(), text))));
+        let outside = Outside { logged: log.elsewhere().then_some(logged), ..outside };
         Ok(Context {
             common,
             command,
             machine,
             store,
             cancel,
-            outside: Outside::default(),
+            outside,
             start,
             warnings: RefCell::default(),
             notes: Notes::default(),
+            log,
             second_interrupt,
+            hangup,
         })
     }
 
     /// From here on Ctrl-C ends what runs and never the program: who is impatient at a prompt presses it twice.
     pub fn outlive_interrupts(&self) {
         self.second_interrupt.map(signal_hook::low_level::unregister);
+    }
+
+    /// From here on SIGHUP ends nothing: the flag that is given tells that one came.
+    pub fn hangup_is_no_end(&self) -> Arc<AtomicBool> {
+        let came = Arc::new(AtomicBool::new(false));
+        // Before the others go: without any, the signal would end the program.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&came));
+        for id in &self.hangup {
+            signal_hook::low_level::unregister(*id);
+        }
+        came
     }
 
     /// The machine; `read_only` even where the command line does not say it.
@@ -138,16 +164,44 @@ impl Context {
     /// Something is not as it should be; said even with `--quiet`.
     pub fn warn(&self, subject: &str, message: impl Into<String>) {
         let warning = Warning { subject: subject.to_string(), message: message.into() };
-        if !self.common.json {
-            eprint!("{}", warning_text(None, &warning.subject, &warning.message, self.error_style()));
-        }
+        self.say_warning(&warning);
         self.warnings.borrow_mut().push(warning);
+    }
+
+    fn say_warning(&self, warning: &Warning) {
+        let Warning { subject, message } = warning;
+        let colon = if subject.is_empty() { "" } else { ": " };
+        let entry = Entry::new(Priority::Warning, format!("{subject}{colon}{message}"));
+        if !self.log.tell(&entry.with("POLICY", subject)) && !self.common.json {
+            eprint!("{}", warning_text(None, subject, message, self.error_style()));
+        }
+    }
+
+    /// An error that does not end the run.
+    pub fn trouble(&self, error: &Error, what_now: &str) {
+        let entry = Entry::new(Priority::Error, format!("{error}; {what_now}"));
+        if !self.log.tell(&entry) {
+            eprint!("{}", error_text(error, what_now, self.error_style()));
+        }
+    }
+
+    /// Changes that were made and verified, for the log; where that is stderr, the verb prints them itself.
+    pub fn changed<'a>(&self, policy: &str, actions: impl IntoIterator<Item = &'a Action>) {
+        if !self.log.elsewhere() {
+            return;
+        }
+        for action in actions {
+            let entry = Entry::of(policy, action).with("COMMAND", self.command.as_str());
+            if !self.log.tell(&entry) {
+                eprintln!("{}", entry.message);
+            }
+        }
     }
 
     /// A trap that lint knows; `--quiet` has read it before.
     pub fn advise(&self, warning: Warning) {
-        if !self.common.json && !self.common.quiet {
-            eprint!("{}", warning_text(None, &warning.subject, &warning.message, self.error_style()));
+        if !self.common.quiet {
+            self.say_warning(&warning);
         }
         self.warnings.borrow_mut().push(warning);
     }
@@ -241,18 +295,21 @@ fn style(color: Color, terminal: bool) -> Style {
 
 /// The first Ctrl-C or SIGTERM asks the run to stop and roll back; the second ends it at once, and its journal
 /// tells the next run what may be half made.
-fn catch_signals(cancel: &Cancel) -> Option<SigId> {
+fn catch_signals(cancel: &Cancel) -> (Option<SigId>, Vec<SigId>) {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut second_interrupt = None;
+    let (mut second_interrupt, mut hangup) = (None, Vec::new());
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         // Registering fails only for signals that cannot be caught.
         let second = signal_hook::flag::register_conditional_shutdown(signal, 130, cancel.flag());
         if signal == SIGINT {
-            second_interrupt = second.ok();
+            second_interrupt = second.as_ref().ok().copied();
         }
-        let _ = signal_hook::flag::register(signal, cancel.flag());
+        let first = signal_hook::flag::register(signal, cancel.flag());
+        if signal == SIGHUP {
+            hangup.extend(second.ok().into_iter().chain(first.ok()));
+        }
     }
-    second_interrupt
+    (second_interrupt, hangup)
 }
 
 fn terminal_width() -> Option<u16> {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
+use super::log::{Entry, Priority};
 use crate::error::{Error, Kind};
 use crate::script::excerpt_of;
 use crate::view::{document, error_text, error_value};
@@ -81,6 +82,14 @@ pub fn fail(context: Option<&Context>, look: &Look<'_>, mut error: Error) -> Exi
     // What a plan was refused for was said on a line of the policy too.
     if error.excerpt.is_none() {
         error.excerpt = error.origin.as_ref().and_then(excerpt_of).map(Box::new);
+    }
+    if let Some(context) = context
+        && error.kind != Kind::Usage
+    {
+        let lost = error.kind == Kind::RollbackFailed;
+        let priority = if lost { Priority::Critical } else { Priority::Error };
+        // It is the end of the run, and so for who waits for it as well.
+        context.log.tell(&Entry::new(priority, error.to_string()).with("COMMAND", context.command.as_str()));
     }
     if look.json {
         let fields = json!({

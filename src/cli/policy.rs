@@ -152,7 +152,11 @@ pub fn skipped(name: &str) -> Done {
 pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, goal: Goal) -> Result<()> {
     context.check_cancel()?;
     let Staged { session, plan, heirs, .. } = staged;
-    let Some(store) = &context.store else { return session.commit(plan).map(drop) };
+    let Some(store) = &context.store else {
+        session.commit(plan)?;
+        context.changed(&target.name, &plan.actions);
+        return Ok(());
+    };
     let journal = store.journal_file(&target.name);
     if let Err(error) = session.commit(plan) {
         if error.kind != Kind::RollbackFailed {
@@ -169,6 +173,7 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
         }
         return Err(error);
     }
+    context.changed(&target.name, &staged.plan.actions);
     Ok(())
 }
 

@@ -69,6 +69,7 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
     }
     session.close()?;
     forget(context, name)?;
+    context.changed("", session.sent());
     Ok(told(context, &session, answer))
 }
 

@@ -36,6 +36,11 @@ impl Cancel {
         self.flag.store(false, Ordering::Relaxed);
     }
 
+    /// From here on the time counts anew; who asked for an end is still heard.
+    pub fn renew(&self) {
+        self.began.store(self.made.elapsed().as_micros() as u64, Ordering::Relaxed);
+    }
+
     /// The same for another VM, when this one was given up.
     #[must_use]
     pub fn successor(&self) -> Cancel {

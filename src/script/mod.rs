@@ -40,7 +40,7 @@ pub use console::{
 };
 pub use engine::{Answer, Engine, Job, Limits, Loaded, Recall};
 pub use natives::{Level, check_name, set_log_level};
-pub use outside::{Asked, Clock, Heard, Line, Outside, Question};
+pub use outside::{Asked, Clock, Heard, Line, Logged, Outside, Question, World};
 pub use registry::{Entry, Param, registry};
 pub use sandbox::{Stdlib, print_aside};
 pub use shown::Shown;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
+use super::natives::Level;
 use crate::error::Result;
 use crate::probe::{self, Answer, Check};
 
@@ -19,6 +20,8 @@ pub struct Outside {
     pub world: Option<World>,
     /// Who hears the log instead of stderr.
     pub heard: Option<Heard>,
+    /// Where the log goes when it does not go to stderr.
+    pub logged: Option<Logged>,
     /// Nothing outside of the machine is touched: programs and webhooks are only listed.
     pub dry: bool,
 }
@@ -118,6 +121,18 @@ pub struct World(pub Arc<Tells>);
 impl std::fmt::Debug for World {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("World")
+    }
+}
+
+type Takes = dyn Fn(Level, &str) -> bool + Send + Sync;
+
+/// Takes a line of the log; false when it could not.
+#[derive(Clone)]
+pub struct Logged(pub Arc<Takes>);
+
+impl std::fmt::Debug for Logged {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Logged")
     }
 }
 

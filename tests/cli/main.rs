@@ -12,6 +12,7 @@ mod moving;
 mod policies;
 mod reading;
 mod repl;
+mod service;
 mod shared;
 mod support;
 mod tooling;

@@ -1,5 +1,6 @@
 //! Care for the servers of a started policy: rounds of health, and what an operator decides.
 
+mod again;
 mod decided;
 mod memory;
 mod round;

@@ -77,6 +77,7 @@ pub fn round(
         return Err(error);
     }
     journal::discard(&file)?;
+    context.changed(&name, &plan.actions);
     tell(context, target, &found);
     Ok(Round { plan, found, dry })
 }

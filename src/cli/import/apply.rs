@@ -53,6 +53,9 @@ pub fn apply(context: &Context, dump: &Dump, replace: bool) -> Result<Done> {
         journal::discard(&store.journal_file(NAME))?;
     }
     sent?;
+    if !dry {
+        context.changed("", &plan.actions);
+    }
     Ok(told(context, &plan, &now, dry))
 }
 

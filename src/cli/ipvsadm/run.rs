@@ -134,7 +134,11 @@ impl Run<'_> {
                 _ => None,
             });
             match failed {
-                None => return Ok(()),
+                None => {
+                    let actions: Vec<Action> = steps.into_iter().map(Action::from).collect();
+                    self.context.changed("", &actions);
+                    return Ok(());
+                }
                 // Somebody else removed a service while the table was emptied, which is as good.
                 Some(error) if matches!(command, Command::Clear) && show::is_missing(&error) && !last => {}
                 Some(error) => return Err(error),
@@ -193,6 +197,9 @@ impl Run<'_> {
             out_text(out, shown(&session));
         }
         session.close().map_err(bad)?;
+        if !self.dry {
+            context.changed("", session.sent());
+        }
         if let Some(store) = context.store.as_ref().filter(|_| !self.dry) {
             journal::discard(&store.journal_file(RESTORE)).map_err(bad)?;
         }

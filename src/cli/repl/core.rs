@@ -154,6 +154,7 @@ impl<'a> Repl<'a> {
         let was = before(session.actual(), &actions);
         session.close()?;
         self.machines.wrote(self.context);
+        self.context.changed("", &actions);
         let steps: Vec<Step> = actions.iter().map(|action| action.step.clone()).collect();
         let mut text = self.fit(&echo_text(&steps, &was, self.style));
         self.changes.add(code, actions);

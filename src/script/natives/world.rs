@@ -157,7 +157,12 @@ pub fn log_line(host: &Host, level: Level, text: String) {
         Some(heard) => {
             heard.hear(Line { level: word, text: text.clone(), at: host.outside.clock.since_boot() })
         }
-        None if level as u8 >= LEAST.load(Ordering::Relaxed) => eprintln!("{word}: {text}"),
+        None if level as u8 >= LEAST.load(Ordering::Relaxed) => {
+            let taken = host.outside.logged.as_ref().is_some_and(|log| (log.0)(level, &text));
+            if !taken {
+                eprintln!("{word}: {text}");
+            }
+        }
         None => {}
     }
     if level >= Level::Warn {
