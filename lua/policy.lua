@@ -3,7 +3,7 @@
 -- `inner` holds natives that scripts do not see. They raise error objects themselves.
 local inner = ...
 local pack, unpack, xpcall, error, type, setmetatable = table.pack, table.unpack, xpcall, error, type, setmetatable
-local ipairs = ipairs
+local ipairs, tostring, concat = ipairs, tostring, table.concat
 
 -- Methods ----------------------------------------------------------------------------------------
 
@@ -86,11 +86,53 @@ function methods.default_check(self, args)
   return found
 end
 
--- After the changes of a check were made: the hook hears of each.
-function methods.changed(self, events)
-  local hook = of(self).given.on_change
-  if not hook then return end
-  for _, event in ipairs(events) do hook(event) end
+-- One line of a mail.
+local function line_of(event)
+  local from, to = event.from or "none", event.to or "none"
+  local why = event.detail ~= "" and ("%s: %s"):format(event.reason, event.detail) or event.reason
+  return ("%s %s  weight %s -> %s   %s"):format(event.service, event.server, from, to, why)
+end
+
+local function news_of(it)
+  if it.service then return ("%s: %s%s"):format(it.service, it.kind, it.sorry and ", the sorry server takes over" or "") end
+  return it.detail ~= "" and ("%s: %s"):format(it.kind, it.detail) or it.kind
+end
+
+-- One mail for all that a round changed.
+local function mail(it, found)
+  local lines, events, news = {}, found.events or {}, found.news or {}
+  for _, event in ipairs(events) do lines[#lines + 1] = line_of(event) end
+  for _, one in ipairs(news) do lines[#lines + 1] = news_of(one) end
+  local subject
+  if #news > 0 then subject = news[#news].kind else subject = ("%d change%s"):format(#events, #events == 1 and "" or "s") end
+  lines[#lines + 1] = ""
+  for _, server in ipairs(found.servers or {}) do
+    local err = server.err and ("   " .. server.err) or ""
+    lines[#lines + 1] = ("%s %s  weight %d  %s  %s%s"):format(
+      server.service, server.server, server.weight, server.admin, server.health, err)
+  end
+  local notify = it.notify
+  local sent = inner.mail {
+    to = notify.mail, from = notify.from, sendmail = notify.sendmail,
+    subject = ("%s on %s: %s"):format(it.name, found.host, subject), text = concat(lines, "\n"),
+  }
+  return not sent.ok and ("no mail was sent: %s %s"):format(sent.err, sent.stderr:match "[^\n]*") or nil
+end
+
+-- After the changes of a check were made and verified: the hooks hear of each, and one mail of all. What goes wrong
+-- here undoes nothing, and keeps nobody else from hearing; returns it as texts.
+function methods.changed(self, found)
+  local it, troubles = of(self), {}
+  local function tell(name, event)
+    local hook = it.given[name]
+    if not hook then return end
+    local ok, raised = xpcall(hook, inner.caught, event)
+    if not ok then troubles[#troubles + 1] = ("%s failed: %s"):format(name, tostring(raised)) end
+  end
+  for _, event in ipairs(found.events or {}) do tell("on_change", event) end
+  for _, one in ipairs(found.news or {}) do tell(one.service and "on_quorum" or "on_degraded", one) end
+  if it.notify then troubles[#troubles + 1] = mail(it, found) end
+  return troubles
 end
 
 -- What the policy starts with decides: a start of the user's own is also what apply runs.
@@ -114,7 +156,7 @@ local function make(name, declared, given)
   local object = { name = name }
   -- What the spec replaces; the derived one stays reachable as default_….
   object.start, object.stop, object.status = given.start, given.stop, given.status
-  kept[object] = { name = name, declared = declared, given = given }
+  kept[object] = { name = name, declared = declared, given = given, notify = given.notify }
   return setmetatable(object, policy)
 end
 

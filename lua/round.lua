@@ -4,10 +4,19 @@
 -- need to know: the weights as the last check left them, with what the operator has said since.
 local health = ...
 
+-- What is news of a service: that it lost or gained its quorum. In its first round only a loss is.
+local function quorum_news(service, was, done)
+  if (was and was.up) == done.up or (not was and done.up) then return nil end
+  return { kind = done.up and "quorum gained" or "quorum lost", service = service, up = done.up, sorry = done.sorry }
+end
+
 -- The memory of the last round, with nothing missing.
 local function remembered(past)
   past = past or {}
-  return { servers = past.servers or {}, services = past.services or {}, weights = past.weights or {}, at = past.at }
+  return {
+    servers = past.servers or {}, services = past.services or {}, weights = past.weights or {}, at = past.at,
+    degraded = past.degraded,
+  }
 end
 
 local function share(bad, of) return ("%d of %d probes failed"):format(bad, of) end
@@ -66,10 +75,12 @@ end
 --- pool: list of { service, servers = list of { id, target, base, weight, active, inactive, persist } }
 --- asked: target -> list of answers; nil when nobody was asked
 --- admin: id or address -> { state, weight, since, by, reason, timeout }
---- Returns { memory, weights = list of { service, server, weight, reason, detail }, events, servers, degraded, sorry }
+--- Returns { memory, weights = list of { service, server, weight, reason, detail }, events, news, servers, degraded, sorry }
+--- events: list of { service, server, from, to, reason, detail }, a server each; news: list of { kind, … }, what is not
+--- about one server: "quorum lost", "quorum gained" with service and sorry, "degraded", "recovered" with detail
 local function round(pool, rules, past, asked, admin, now)
   local memory, heard = remembered(past), {}
-  local result = { weights = {}, events = {}, servers = {}, sorry = {}, warnings = {} }
+  local result = { weights = {}, events = {}, news = {}, servers = {}, sorry = {}, warnings = {} }
   local fresh = { servers = {}, services = {}, weights = {} }
   for _, service in ipairs(pool) do
     local list, states = {}, {}
@@ -102,6 +113,7 @@ local function round(pool, rules, past, asked, admin, now)
     local was = memory.services[service.service]
     local done = health.service(list, states, was and was.up, rules, now)
     fresh.services[service.service] = { up = done.up }
+    result.news[#result.news + 1] = quorum_news(service.service, was, done)
     local weights = {}
     for index, one in ipairs(done.servers) do
       local server, h = service.servers[index], states[one.addr]
@@ -134,6 +146,11 @@ local function round(pool, rules, past, asked, admin, now)
     end
   end
   fresh.degraded = result.degraded
+  -- How degraded it is may change in each round; that it is, is news once.
+  if (fresh.degraded == nil) ~= (memory.degraded == nil) then
+    local kind = fresh.degraded and "degraded" or "recovered"
+    result.news[#result.news + 1] = { kind = kind, degraded = fresh.degraded ~= nil, detail = fresh.degraded or "" }
+  end
   fresh.at = asked and now or memory.at
   result.memory = fresh
   return result

@@ -303,4 +303,26 @@ function tests.random_histories(count, seed, copy)
   end
 end
 
+function tests.news_are_told_once()
+  local site = sim { servers = { a = 8, b = 8 }, rules = { rise = 1, fall = 1, sorry = true, quorum = 1 } }
+  local function kinds()
+    local out = {}
+    for _, one in ipairs(site.found.news) do out[#out + 1] = one.kind end
+    return table.concat(out, ", ")
+  end
+  site.step {}
+  equal(kinds(), "", "a service that is up from the start")
+  site.step { a = true }
+  equal(kinds(), "", "one of two")
+  site.step { a = true, b = true }
+  equal(kinds(), "quorum lost, degraded")
+  equal(site.found.news[1].service, "fwm:3")
+  equal(site.found.news[1].sorry, true)
+  site.step { a = true, b = true }
+  equal(kinds(), "", "it is known")
+  site.step { a = true }
+  equal(kinds(), "quorum gained, recovered")
+  equal(site.found.news[1].sorry, false)
+end
+
 return tests

@@ -160,6 +160,7 @@ pub enum Verb {
     List(super::list::ListArgs),
     Stats(super::stats::StatsArgs),
     Zero(super::zero::ZeroArgs),
+    Metrics(super::metrics::MetricsArgs),
     /// Run a script; its changes are made at once, and taken back if it fails
     #[command(after_help = "Example:\n  lvsh run --quiet /etc/lvsh/web-health.lua")]
     Run {
@@ -264,6 +265,7 @@ impl Verb {
             Verb::List(_) => "list",
             Verb::Stats(_) => "stats",
             Verb::Zero(_) => "zero",
+            Verb::Metrics(_) => "metrics",
             Verb::Run { .. } => "run",
             Verb::Eval { .. } => "eval",
             Verb::Ipvsadm(_) => "ipvsadm",
@@ -287,9 +289,11 @@ impl Verb {
 
     /// Whether it can change the machine, and so what a failure says of the changes.
     pub fn changes(&self) -> bool {
-        use Verb::{Completions, Export, Help, Import, Lint, List, Man, Plan, Schema, Stats, Status, Types};
+        use Verb::{
+            Completions, Export, Help, Import, Lint, List, Man, Metrics, Plan, Schema, Stats, Status, Types,
+        };
         match self {
-            Plan { .. } | Status { .. } | List(_) | Stats(_) | Lint { .. } | Export(_) => false,
+            Plan { .. } | Status { .. } | List(_) | Stats(_) | Metrics(_) | Lint { .. } | Export(_) => false,
             Help(_) | Types(_) | Schema(_) | Man(_) | Completions(_) => false,
             Import(arguments) => arguments.apply,
             _ => true,

@@ -18,6 +18,7 @@ mod lock;
 mod log;
 mod look;
 mod machine;
+mod metrics;
 mod policy;
 mod repl;
 mod restart;
@@ -114,6 +115,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::List(args) => list::list(context, args),
         Verb::Stats(args) => stats::stats(context, &args),
         Verb::Zero(args) => zero::zero(context, &args),
+        Verb::Metrics(args) => metrics::metrics(context, &args),
         Verb::Run { file, args } => run::run(context, file, args),
         Verb::Eval { code } => run::eval(context, code),
         Verb::Export(arguments) => export::export(context, &arguments),

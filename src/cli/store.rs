@@ -213,12 +213,21 @@ pub fn make_folder(folder: &Path) -> std::io::Result<()> {
 
 /// Writes a file whole or not at all: a reader never meets half of one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_as(path, bytes, 0o600)
+}
+
+/// The same for what everybody may read.
+pub fn write_for_all(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_as(path, bytes, 0o644)
+}
+
+fn write_as(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
     let write = || {
         let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+            OpenOptions::new().create(true).write(true).truncate(true).mode(mode).open(&temporary)?;
         file.write_all(bytes)?;
         fs::rename(&temporary, path)
     };

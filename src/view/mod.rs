@@ -15,6 +15,7 @@ mod lines;
 mod list;
 mod lua;
 mod marks;
+mod metrics;
 pub mod nft;
 mod plan;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use lines::Counts;
 pub use list::{Columns, ConnectionRows, ListView, SortKey, connection_value, list_text, stats_text};
 pub use lua::{lua, lua_script};
 pub use marks::{MarkGroup, group};
+pub use metrics::{Kind, Metrics, Named};
 pub use nft::{nft_command, nft_document, nft_script};
 pub use plan::{PlanView, drift_words, plan_text};
 pub use shell::{Script, nft_only, shell, shell_script};

@@ -15,6 +15,7 @@ mod repl;
 mod service;
 mod shared;
 mod support;
+mod telling;
 mod tooling;
 mod trust;
 mod world;

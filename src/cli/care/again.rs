@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::round::can_check;
-use super::rounds::{Check, once};
+use super::rounds::{Check, whole};
 use crate::cli::context::{Context, stopped};
 use crate::cli::done::{Done, print};
 use crate::cli::policy::{Goal, Target};
@@ -34,7 +34,7 @@ pub fn again(context: &Context, args: &Check, every: Duration) -> Result<Done> {
         context.cancel.renew();
         heart.promise(ROUND_MOST.max(every * 2));
         let begun = Instant::now();
-        let said = match once(context, args, &mut known) {
+        let said = match whole(context, args, &mut known) {
             Ok(done) => {
                 let status = status(&done);
                 let text = match context.common.json {

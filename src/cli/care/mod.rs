@@ -9,7 +9,7 @@ mod shown;
 mod words;
 
 pub use rounds::{Check, check};
-pub use shown::cared;
+pub use shown::{Cared, cared};
 pub use words::{What, Word, decide};
 
 use std::sync::Arc;

@@ -1,11 +1,14 @@
 //! One round over one started policy: ask, judge, set the weights, remember.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use super::{decided, known, memory};
 use crate::cli::context::Context;
 use crate::cli::done::Done;
 use crate::cli::journal;
+use crate::cli::log::{Entry, Priority};
 use crate::cli::policy::Target;
 use crate::cli::stage::{Past, journal_of};
 use crate::cli::store::{Saved, Store};
@@ -39,7 +42,8 @@ pub fn round(
     let health = known(store, &name)?;
     let journal = journal_of(context, &name, journal::Keep::Claims);
     let session = Session::new(context.backend(false)?, journal, Mode::Staged, Owned::default());
-    let args = json!({ "health": health, "ask": ask });
+    let args = json!({ "health": &health, "ask": ask });
+    let begun = Instant::now();
     let (mut session, answer) = policy.engine.run(session, Job::Call { method: "check".to_string(), args });
     let found = answer?.values.into_iter().next().map(|shown| shown.json).unwrap_or_default();
     for text in strings(&found, "warnings") {
@@ -63,7 +67,14 @@ pub fn round(
     }
     // A policy with a check of its own may return what it likes; then nothing is remembered for it.
     let remembered = match found.get("memory") {
-        Some(learnt) => memory::save(store, &name, memory::Of::Health, learnt),
+        Some(learnt) => {
+            let mut learnt = learnt.clone();
+            // Of a round that asked; what an operator decides in between takes no time.
+            let took =
+                if ask { json!(begun.elapsed().as_secs_f64()) } else { health["memory"]["took"].clone() };
+            learnt["took"] = took;
+            memory::save(store, &name, memory::Of::Health, &learnt)
+        }
         None => Ok(()),
     };
     let left = past.saved.as_ref().filter(|_| !plan.is_empty());
@@ -93,21 +104,48 @@ fn remember(store: &Store, saved: &Saved, plan: &Plan, session: &Session) -> Res
     store.save(&saved.policy, &saved.path, saved.started, saved.owned.clone(), made)
 }
 
-/// The policy's hook hears of what was done. What it does wrong undoes nothing.
+/// The log, the policy's hooks and who gets mail hear of what was done. What goes wrong here undoes nothing.
 fn tell(context: &Context, target: &mut Target, found: &Value) {
-    let events = found.get("events").cloned().unwrap_or_default();
+    let list = |field: &str| found.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+    let (events, news) = (list("events"), list("news"));
+    for one in &news {
+        say_news(context, &target.name, one);
+    }
     let Some(policy) = &mut target.policy else { return };
-    if !policy.loaded.declared || events.as_array().is_none_or(Vec::is_empty) {
+    if !policy.loaded.declared || (events.is_empty() && news.is_empty()) {
         return;
     }
-    let heard = || -> Result<()> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let args = json!({ "events": events, "news": news, "servers": list("servers"), "host": host.trim() });
+    let heard = || -> Result<Vec<Value>> {
         let none = Box::new(crate::plan::NoJournal);
         let session = Session::new(context.backend(true)?, none, Mode::Staged, Owned::default());
-        let job = Job::Call { method: "changed".to_string(), args: events };
-        policy.engine.run(session, job).1.map(drop)
+        let job = Job::Call { method: "changed".to_string(), args };
+        let values = policy.engine.run(session, job).1?.values;
+        Ok(values.into_iter().flat_map(|shown| shown.json.as_array().cloned().unwrap_or_default()).collect())
     };
-    if let Err(error) = heard() {
-        context.warn(&target.name, format!("on_change failed: {error}; the changes stand"));
+    let troubles = match heard() {
+        Ok(troubles) => troubles.iter().filter_map(|text| text.as_str().map(str::to_string)).collect(),
+        Err(error) => vec![format!("on_change failed: {error}")],
+    };
+    for trouble in troubles {
+        context.warn(&target.name, format!("{trouble}; the changes stand"));
+    }
+}
+
+/// What is about no single server, for the log. On stderr a round says it itself.
+fn say_news(context: &Context, name: &str, news: &Value) {
+    let text = |field: &str| news.get(field).and_then(Value::as_str).unwrap_or_default();
+    let (kind, service, detail) = (text("kind"), text("service"), text("detail"));
+    let good = matches!(kind, "quorum gained" | "recovered");
+    let about = if service.is_empty() { String::new() } else { format!("{service}: ") };
+    let behind = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+    let priority = if good { Priority::Notice } else { Priority::Warning };
+    let entry = Entry::new(priority, format!("{name}: {about}{kind}{behind}"));
+    let entry =
+        entry.with("POLICY", name).with("EVENT", kind).with("SERVICE", service).with("REASON", detail);
+    if !context.log.tell(&entry) && context.log.elsewhere() {
+        eprintln!("{}", entry.message);
     }
 }
 

@@ -1,5 +1,6 @@
 //! check: rounds for cron, or again and again in the foreground.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use super::round::{not_started, round};
 use crate::cli::args::duration;
 use crate::cli::context::{Context, Skipped};
 use crate::cli::done::Done;
+use crate::cli::metrics;
 use crate::cli::policy::{Target, skipped};
 use crate::cli::store::Store;
 use crate::error::{Error, Kind, Result};
@@ -27,18 +29,30 @@ pub struct Check {
     /// Go on, a round every so often, until SIGTERM; SIGHUP begins one at once. Each round reads the files anew
     #[arg(long = "loop", value_name = "TIME", value_parser = duration)]
     pub every: Option<Duration>,
+    /// Write metrics to this file after each round, for the textfile collector of Prometheus's node exporter
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
 }
 
 /// One round, or one after the other.
 pub fn check(context: &Context, args: &Check) -> Result<Done> {
     match args.every {
-        None => once(context, args, &mut Known::default()),
+        None => whole(context, args, &mut Known::default()),
         Some(every) => again(context, args, every),
     }
 }
 
+/// One round of all, and what others are shown of it.
+pub fn whole(context: &Context, args: &Check, known: &mut Known) -> Result<Done> {
+    let done = once(context, args, known);
+    if let Some(path) = args.metrics.as_ref().filter(|_| !context.dry()) {
+        metrics::write(context, path, &args.policies);
+    }
+    done
+}
+
 /// All named policies, each for itself: one that cannot be checked does not keep the others from it.
-pub fn once(context: &Context, args: &Check, known: &mut Known) -> Result<Done> {
+fn once(context: &Context, args: &Check, known: &mut Known) -> Result<Done> {
     let names = match (&context.store, args.all) {
         (Some(store), true) => {
             store.all().into_values().map(|saved| saved.path.display().to_string()).collect()

@@ -19,6 +19,20 @@ pub struct Cared {
     today: u64,
 }
 
+/// What the last round left of one server.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// When a round set its weight.
+    pub base: Option<u32>,
+    pub reason: String,
+    pub admin: String,
+    pub up: Option<bool>,
+    /// Bad rounds in a row.
+    pub bad: u64,
+    /// Of the last probe.
+    pub seconds: Option<f64>,
+}
+
 pub fn cared(store: &Store, name: &str) -> Result<Cared> {
     let now = store.now();
     Ok(Cared {
@@ -62,6 +76,31 @@ impl Cared {
         let servers = self.memory.get("servers")?;
         let addr = crate::model::parse_endpoint(server).ok().map(|(addr, _)| addr.to_string());
         servers.get(server).or_else(|| servers.get(addr?)).and_then(Value::as_object)
+    }
+
+    /// Seconds that the last round took.
+    pub fn took(&self) -> Option<f64> {
+        self.memory.get("took")?.as_f64()
+    }
+
+    /// Whether a service had its quorum in the last round.
+    pub fn service_up(&self, service: &ServiceKey) -> Option<bool> {
+        self.memory.get("services")?.get(service.to_string())?.get("up")?.as_bool()
+    }
+
+    /// What is known of a server, as numbers and words.
+    pub fn facts(&self, service: &ServiceKey, server: &str) -> Facts {
+        let last = self.memory.get("weights").and_then(|all| all.get(service.to_string())?.get(server));
+        let target = self.target(server);
+        let state = self.decision(server).and_then(|decision| decision.state.clone());
+        Facts {
+            base: last.and_then(|last| u32::try_from(last.get("base")?.as_u64()?).ok()),
+            reason: last.and_then(|last| last.get("reason")?.as_str()).unwrap_or_default().to_string(),
+            admin: state.unwrap_or_else(|| "ready".to_string()),
+            up: target.and_then(|target| target.get("up")?.as_bool()),
+            bad: target.and_then(|target| target.get("bad")?.as_u64()).unwrap_or(0),
+            seconds: target.and_then(|target| target.get("ms")?.as_f64()).map(|ms| ms / 1e3),
+        }
     }
 
     /// One row of status.

@@ -123,9 +123,25 @@ pub fn check_name(name: &str) -> Result<(), String> {
 fn policy(call: &mut Call<'_>) -> Checked<Value> {
     let mut row = call.row(0)?;
     let name = named(call, &row)?;
-    let hooks = ["on_start", "on_stop", "start", "stop", "status", "weight", "on_change"];
+    let hooks =
+        ["on_start", "on_stop", "start", "stop", "status", "weight", "on_change", "on_quorum", "on_degraded"];
     let given = given(call.lua, &mut row, &hooks)?;
+    read::set(&given, "notify", notify(call.lua, &row)?)?;
     make(call, "policy", name, &mut row, given)
+}
+
+/// Who is told of changes, as `lua/policy.lua` takes it.
+fn notify(lua: &Lua, row: &Row) -> Checked<Option<Table>> {
+    let Some(said) = row.row("notify") else { return Ok(None) };
+    let out = read::table(lua)?;
+    let words = said.list("mail").iter().filter_map(|val| match val {
+        Val::Str(word) => Some(word.as_str()),
+        _ => None,
+    });
+    read::set(&out, "mail", lua.create_sequence_from(words).map_err(lua_fault)?)?;
+    read::set(&out, "from", said.str("from"))?;
+    read::set(&out, "sendmail", said.str("sendmail"))?;
+    Ok(Some(out))
 }
 
 /// The name that a spec gives, else the file's.
@@ -315,6 +331,7 @@ pub fn setup(lua: &Lua, host: &Rc<Host>, api: &Table) -> mlua::Result<()> {
     let host2 = Rc::clone(host);
     let handler = lua.create_function(move |lua, value: Value| Ok(Raised(caught(lua, &host2, &value))))?;
     inner.raw_set("caught", &handler)?;
+    inner.raw_set("mail", api.raw_get::<Function>("mail")?)?;
     lua.set_named_registry_value("lvsh.caught", handler)?;
     let policies = lua.create_table()?;
     let weak = lua.create_table()?;

@@ -105,6 +105,34 @@ pub static NOTIFY: Schema = Schema {
     ],
 };
 
+/// What of a policy is about telling others.
+pub(super) const NOTIFIES: Field =
+    eg(field("notify", Ty::Table(&NOTIFY), "Who is told by mail of what checks change."), NOTIFIED);
+pub(super) const ON_CHANGE: Field = eg(
+    field(
+        "on_change",
+        Ty::Function,
+        "Called with each change that a check made and verified: service, server, from, to (weights, nil for not in the table), reason, detail.",
+    ),
+    "return lvs.policy { name = \"web\", on_change = function(e) lvs.log.notice(\"%s: %s\", e.server, e.reason) end }",
+);
+pub(super) const ON_QUORUM: Field = eg(
+    field(
+        "on_quorum",
+        Ty::Function,
+        "Called when a service loses or gains its quorum: kind (\"quorum lost\", \"quorum gained\"), service, up, sorry (whether the sorry server takes over).",
+    ),
+    "return lvs.policy { name = \"web\", on_quorum = function(e) lvs.log.warn(\"%s: %s\", e.service, e.kind) end }",
+);
+pub(super) const ON_DEGRADED: Field = eg(
+    field(
+        "on_degraded",
+        Ty::Function,
+        "Called when checks begin or cease to leave weights as they are, or a service to be down: kind (\"degraded\", \"recovered\"), degraded, detail.",
+    ),
+    "return lvs.policy { name = \"web\", on_degraded = function(e) lvs.log.warn(\"%s: %s\", e.kind, e.detail) end }",
+);
+
 const RAN: &str = "local r = lvs.exec { \"echo\", \"hello\" } print(r.ok, r.code, r.signal, r.stdout, r.stderr, r.cut, r.ms, r.err, r.skipped)";
 const ANSWERED: &str = "local a = lvs.http { url = \"http://127.0.0.1:1/\", timeout = 0.2 } print(a.ok, a.status, a.headers[\"date\"], a.body, a.cert_days, a.ms, a.err, a.skipped)";
 const FOUND: &str =

@@ -3,6 +3,7 @@
 use super::health::{CLIMBING, DRAINING, HEALTHY};
 use super::hosts::{D_GUE_PORT, D_LOCAL_ROUTE, D_TUNNEL, SYSCTL_FLOOR};
 use super::machine::{MARK_SPEC, SYNC, TIMEOUTS, VIP};
+use super::outside::{NOTIFIES, ON_CHANGE, ON_DEGRADED, ON_QUORUM};
 use super::{DRAIN, Field, HEALTH, SLOW_START, Schema, Ty, eg, field, needed, or};
 use crate::model::{ConnectionState, MAX_PERSIST_SECONDS};
 
@@ -357,10 +358,10 @@ pub static POLICY: Schema = Schema {
             ),
             "return lvs.policy { name = \"web\", weight = function(_, facts) return facts.base end }",
         ),
-        eg(
-            field("on_change", Ty::Function, "Called with each change that a check made."),
-            "return lvs.policy { name = \"web\", on_change = function(e) lvs.log.notice(\"%s: %s\", e.server, e.reason) end }",
-        ),
+        ON_CHANGE,
+        ON_QUORUM,
+        ON_DEGRADED,
+        NOTIFIES,
         eg(
             field("on_start", Ty::Function, "Called with the policy after everything was declared."),
             "return lvs.policy { name = \"web\", on_start = function(self) lvs.log.notice(\"%s is up\", self.name) end }",
