@@ -12,14 +12,12 @@ use crate::plan::{Action, Step};
 use crate::script::Level;
 use crate::view::step_text;
 
-/// `--log`
+/// `--log`. Its words have no help of their own: one that has makes clap print every help in its long form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogTo {
     #[default]
     Stderr,
-    /// The journal, with fields: journalctl LVSH_POLICY=web
     Journald,
-    /// /dev/log, facility daemon
     Syslog,
 }
 
