@@ -283,7 +283,10 @@ fn syslog_gets_the_same_and_a_silent_one_loses_nothing() {
     let line = inbox.next();
     assert!(line.starts_with("<28>") && line.ends_with("web: fwm:3: quorum lost"), "{line}");
     let line = inbox.next();
-    assert!(line.starts_with("<28>") && line.contains("web: degraded: 0 of 2 servers would be left"), "{line}");
+    assert!(
+        line.starts_with("<28>") && line.contains("web: degraded: 0 of 2 servers would be left"),
+        "{line}"
+    );
     // Nobody listens: stderr has it.
     up(&here, "127.0.0.3");
     let err = run(&here.root().join("nobody"));

@@ -82,7 +82,7 @@ pub fn gone(pid: u32) {
 }
 
 /// The id that a process wrote to a file.
-fn id(path: &std::path::Path) -> u32 {
+fn written(path: &std::path::Path) -> u32 {
     std::fs::read_to_string(path).expect("a file").trim().parse().expect("an id")
 }
 
@@ -99,7 +99,7 @@ fn at_its_deadline_a_program_ends_with_all_it_started() {
     let ended = here.run(&["eval", &code]).ok();
     assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!(ended.out, "it did not end within 500 ms; killed with all it started\n");
-    gone(id(&pid));
+    gone(written(&pid));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn an_interrupt_ends_a_program_at_once() {
     let told = Instant::now();
     assert_eq!(child.wait().expect("an end").code(), Some(130));
     assert!(told.elapsed() < Duration::from_secs(15), "{:?}", told.elapsed());
-    gone(id(&pid));
+    gone(written(&pid));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod declare;
 mod evict;
 mod look;
 mod paths;
+mod rehearsal;
 mod savepoint;
 
 pub use declare::Declared;
@@ -13,6 +14,7 @@ pub use savepoint::Savepoint;
 
 use std::collections::BTreeMap;
 
+use self::rehearsal::Rehearsal;
 use super::execute::{roll_back, rollback_failed};
 use super::{Action, Journal, Owned, Plan, Report, Step, Thing, World, advance, diff, execute, refusal};
 use crate::backend::{Backend, Capabilities, Services, Want};
@@ -96,11 +98,6 @@ impl Session {
             warnings: Vec::new(),
             not_simulated: Vec::new(),
         }
-    }
-
-    /// Whether what is done now is only tried, and taken back.
-    pub fn rehearses(&self) -> bool {
-        !self.rehearsals.is_empty()
     }
 
     /// A session of `stop`: what the policy owns is still seen, and [`Session::release_held`] takes it away.
@@ -246,40 +243,6 @@ impl Session {
         said
     }
 
-    /// From here on changes are only staged, whatever the mode, until [`Session::rehearsed`].
-    pub fn rehearse(&mut self) {
-        self.rehearsals.push(Rehearsal {
-            mode: self.mode,
-            view: self.view.clone(),
-            base: self.base.clone(),
-            claimed: self.claimed.clone(),
-            origins: self.origins.clone(),
-            warnings: self.warnings.len(),
-        });
-        self.mode = Mode::Staged;
-    }
-
-    /// What was staged since [`Session::rehearse`]; everything is as before then.
-    pub fn rehearsed(&mut self) -> Plan {
-        let Some(before) = self.rehearsals.pop() else { return Plan::default() };
-        let steps = diff(&before.view, &self.view);
-        let plan = self.placed(steps);
-        self.mode = before.mode;
-        self.view = before.view;
-        self.base = before.base;
-        self.claimed = before.claimed;
-        self.origins = before.origins;
-        self.warnings.truncate(before.warnings);
-        plan
-    }
-
-    /// Ends all rehearsals, after a script that was cut off in one.
-    pub fn stop_rehearsing(&mut self) {
-        while !self.rehearsals.is_empty() {
-            self.rehearsed();
-        }
-    }
-
     /// Reads what the policy owns, so that the plan also removes what the policy no longer names.
     pub fn see_owned(&mut self) -> Result<()> {
         let want = want_of(&self.owned);
@@ -364,16 +327,6 @@ impl Session {
     pub fn close(&mut self) -> Result<()> {
         self.journal.end()
     }
-}
-
-/// A session before changes were only tried.
-struct Rehearsal {
-    mode: Mode,
-    view: State,
-    base: State,
-    claimed: Owned,
-    origins: BTreeMap<Thing, Origin>,
-    warnings: usize,
 }
 
 /// A live run's journal stays until the whole run is over.
