@@ -306,8 +306,6 @@ pub fn for_ipvsadm(mut state: State) -> State {
         bend_service(key, service);
         service.flags = Flags::from_bits(service.flags.bits() & 0x3c);
         bend_servers(key, servers, Weight::MAX);
-        let six = matches!(key, ServiceKey::Mark { family: Family::Ipv6, .. });
-        servers.retain(|id, _| !(six && id.addr.is_ipv4()));
         for server in servers.values_mut() {
             if server.tunnel.kind == TunnelKind::Ipip {
                 server.tunnel = Tunnel::default();

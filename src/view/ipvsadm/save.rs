@@ -52,7 +52,7 @@ pub fn save_text(saved: &Saved<'_>, faithful: Faithful, names: &mut dyn Names) -
     for (id, server) in servers {
         let mut port = id.port;
         if faithful == Faithful::ToTable {
-            if let Some(why) = refused_server(key, id, server) {
+            if let Some(why) = refused_server(server) {
                 lost.push(format!("server {key} {id}: {why}"));
                 continue;
             }
@@ -177,12 +177,9 @@ fn refused(key: &ServiceKey, service: &Service) -> Option<&'static str> {
     }
 }
 
-fn refused_server(service: &ServiceKey, id: &ServerKey, server: &Server) -> Option<&'static str> {
+fn refused_server(server: &Server) -> Option<&'static str> {
     if let Forwarding::Other(_) = server.method {
         return Some("ipvsadm knows -g, -m and -i");
-    }
-    if id.family() != service.family() && matches!(service, ServiceKey::Mark { family: Family::Ipv6, .. }) {
-        return Some("ipvsadm takes no IPv4 server for a mark of IPv6");
     }
     let Tunnel { kind, port, flags } = server.tunnel;
     let said = match kind {

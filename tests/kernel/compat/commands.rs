@@ -280,19 +280,33 @@ const NONSENSE: &[&str] = &[
     "-Z -t [::]:0",
 ];
 
-/// The command lines of a sequence: they are about three services, most of which are there after a few.
+/// What a sequence is about: three services, and whether a line was meant to make them.
+struct Focus<'a>([(&'a str, bool); 3]);
+
+/// The command lines of a sequence: most of its services are there after a few.
 pub fn sequence(random: &mut Random, length: usize) -> Vec<Vec<String>> {
-    let focus = [random.pick(SERVICES), random.pick(SERVICES), random.pick(SERVICES)];
-    (0..length).map(|place| command(random, &focus, place < 4)).collect()
+    let mut focus = Focus([(); 3].map(|()| (random.pick(SERVICES), false)));
+    (0..length).map(|place| command(random, &mut focus, place < 4)).collect()
 }
 
-fn command(random: &mut Random, focus: &[&str], begin: bool) -> Vec<String> {
+fn command(random: &mut Random, focus: &mut Focus<'_>, begin: bool) -> Vec<String> {
     let bad = random.one_in(6);
     let verb = random.below(if begin { 31 } else { 100 });
-    let service = if bad && random.one_in(3) { random.pick(BAD_SERVICES) } else { random.pick(focus) };
+    // Servers mostly where there is a service.
+    let made = (31..80).contains(&verb) && !random.one_in(8);
+    let places: Vec<usize> = (0..3).filter(|place| !made || focus.0[*place].1).collect();
+    let place = places.get(random.below(places.len().max(1))).copied().unwrap_or(0);
+    let (service, there) = &mut focus.0[place];
+    let service = if bad && random.one_in(3) { random.pick(BAD_SERVICES) } else { *service };
     let line = match verb {
         0..31 => {
-            let verb = random.pick(&["-A", "-A", "-A", "--add-service", "-E", "--edit-service"]);
+            let edit = *there != random.one_in(8);
+            let verb = random.pick(if edit {
+                &["-E", "-E", "--edit-service"]
+            } else {
+                &["-A", "-A", "--add-service"]
+            });
+            *there |= !bad;
             let mut parts = vec![service];
             for _ in 0..random.below(3) {
                 parts.push(random.pick(OF_SERVICE));
@@ -316,8 +330,14 @@ fn command(random: &mut Random, focus: &[&str], begin: bool) -> Vec<String> {
             joined(random, verb, parts)
         }
         74..80 => joined(random, "-d", vec![service, random_server(bad)]),
-        80..84 => format!("-D {service}"),
-        84..86 => "-C".to_string(),
+        80..84 => {
+            *there = false;
+            format!("-D {service}")
+        }
+        84..86 => {
+            focus.0.iter_mut().for_each(|(_, there)| *there = false);
+            "-C".to_string()
+        }
         86..88 => format!("-Z {service}"),
         88..92 => random.pick(SETTINGS).to_string(),
         92..94 => format!("-Ln {service}"),

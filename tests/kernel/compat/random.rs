@@ -1,7 +1,7 @@
 //! Random sequences of commands: the same exit code after every command, the same output of every listing, the same
 //! table after every sequence. Every second one is with `--strict-compat`, and then every word is the same.
 //!
-//! `LVSH_COMPAT_SECONDS` is how long (150), `LVSH_COMPAT_SEQUENCES` how many at most. The seed is printed; `LVSH_SEED`
+//! `LVSH_COMPAT_SECONDS` is how long (300), `LVSH_COMPAT_SEQUENCES` how many at most. The seed is printed; `LVSH_SEED`
 //! takes it again. What fails is shrunk to the shortest sequence that fails, and belongs into [`KEPT`].
 
 use std::time::{Duration, Instant};
@@ -156,7 +156,7 @@ fn sequences() {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.map_or(0, |since| since.as_secs())
     });
-    let limit = Duration::from_secs(number("LVSH_COMPAT_SECONDS").unwrap_or(150));
+    let limit = Duration::from_secs(number("LVSH_COMPAT_SECONDS").unwrap_or(300));
     let most = number("LVSH_COMPAT_SEQUENCES").unwrap_or(u64::MAX);
     eprintln!("LVSH_SEED={seed}");
     let (mut random, mut pair, begun) = (Random(seed), Pair::new("rand"), Instant::now());
