@@ -209,6 +209,38 @@ fn a_stop_in_the_middle_of_probes_is_clean() {
     assert!(!here.state_files().iter().any(|name| name.ends_with(".journal")));
 }
 
+/// The unit that is shipped is one that starts, and its commands are those of this program.
+#[test]
+fn the_unit_for_systemd_works() {
+    let unit =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/systemd/lvsh-check@.service"))
+            .expect("the unit");
+    let line = |name: &str| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).expect(name);
+        line.replace("%i", "web").split(' ').map(str::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (line("Type"), line("ExecReload").join(" ")),
+        (vec!["notify".into()], "/bin/kill -HUP $MAINPID".into())
+    );
+    let here = Playground::new();
+    here.policy("web", &policy(&here, ""));
+    let (notify, journal) = (Inbox::new(&here, "notify"), Inbox::new(&here, "journal"));
+    let paths = [&notify.path, &journal.path].map(|path| path.display().to_string());
+    let env = [("NOTIFY_SOCKET", paths[0].as_str()), ("LVSH_JOURNAL_SOCKET", paths[1].as_str())];
+    let words = |name: &str| line(name).into_iter().skip(1).collect::<Vec<String>>();
+    let before = words("ExecStartPre");
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    assert!(here.command(&before).envs(env).status().expect("the program").success());
+    // Advice comes first.
+    while !journal.next().contains("\nLVSH_OP=add\n") {}
+    let start = words("ExecStart");
+    let start: Vec<&str> = start.iter().map(String::as_str).collect();
+    let service = Service::new(&here, &start, &env);
+    assert!(notify.wait_for("READY=1").contains("STATUS=round 1: nothing to change"));
+    assert_eq!(service.stop().0, Some(0));
+}
+
 /// The fields of an entry in the journal's own protocol.
 fn fields(entry: &str) -> std::collections::BTreeMap<&str, &str> {
     entry.lines().filter_map(|line| line.split_once('=')).collect()

@@ -212,6 +212,7 @@ impl<'a> Repl<'a> {
         }
         let closed = session.close();
         let text = done?;
+        self.context.changed("", session.sent());
         closed.map(|()| text)
     }
 
