@@ -236,6 +236,15 @@ pub struct Server {
     pub tunnel: Tunnel,
 }
 
+impl Server {
+    /// Without the settings of a tunnel that it does not use; the kernel keeps them all the same.
+    #[must_use]
+    pub fn used(&self) -> Server {
+        let tunnel = if self.method == Forwarding::Tun { self.tunnel } else { Tunnel::default() };
+        Server { tunnel, ..*self }
+    }
+}
+
 /// What is as usual need not be written: state files of big directors are mostly servers.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

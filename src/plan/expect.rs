@@ -144,7 +144,9 @@ impl<'a> Expect<'a> {
             }
             for (key, want) in &touched.servers {
                 let have = entry.and_then(|entry| entry.servers.get(key));
-                compare(&mut out, format_args!("server {service} {key}"), *want, have);
+                // A long reading does not tell the rest.
+                let (want, have) = (want.map(Server::used), have.map(Server::used));
+                compare(&mut out, format_args!("server {service} {key}"), want, have);
             }
         }
         for (selector, want) in &self.marks {

@@ -24,7 +24,16 @@ fn all(ipvs: &mut Ipvs) -> BTreeMap<ServiceKey, ServiceEntry> {
     assert!(observed.services.keys().eq(services.keys()), "counters for every service");
     let servers: usize = services.values().map(|entry| entry.servers.len()).sum();
     assert_eq!(observed.servers.len(), servers, "counters for every server");
-    bare(services)
+    let services = bare(services);
+    // The short way says the same, but for settings of a tunnel that a server does not use.
+    let used = |mut services: BTreeMap<ServiceKey, ServiceEntry>| {
+        let servers = services.values_mut().flat_map(|entry| entry.servers.values_mut());
+        servers.for_each(|server| *server = server.used());
+        services
+    };
+    let brief = bare(ipvs.services(&Services::All, None).expect("reading"));
+    assert_eq!(used(brief), used(services.clone()));
+    services
 }
 
 fn bare(services: BTreeMap<ServiceKey, Arc<ServiceEntry>>) -> BTreeMap<ServiceKey, ServiceEntry> {
