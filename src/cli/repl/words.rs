@@ -1,5 +1,7 @@
 //! Banner and prompt.
 
+use std::sync::LazyLock;
+
 use clap::CommandFactory;
 
 use super::commands::COMMANDS;
@@ -75,6 +77,11 @@ fn counts(repl: &mut Repl<'_>) -> Result<[String; 2]> {
     Ok([kernel, counts])
 }
 
+/// The commands of the shell. Made once: it takes a while.
+static VERBS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    Arguments::command().get_subcommands().map(|verb| verb.get_name().to_string()).collect()
+});
+
 /// What was meant by a word that is none of Lua's, but a command, a policy, or something for the shell.
 pub fn meant(repl: &Repl<'_>, mut error: Error, code: &str) -> Error {
     let code = code.trim_start();
@@ -94,7 +101,7 @@ pub fn meant(repl: &Repl<'_>, mut error: Error, code: &str) -> Error {
         format!("did you mean .{word}?")
     } else if policies(&repl.context.common.config_dir).iter().any(|name| identifier(name) == word) {
         format!(".load {word} gives that policy this name")
-    } else if alone && Arguments::command().get_subcommands().any(|verb| verb.get_name() == word) {
+    } else if alone && VERBS.iter().any(|verb| verb == word) {
         format!("lvsh {word} is for the shell; help lists what there is here")
     } else {
         return error;
