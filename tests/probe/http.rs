@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lvsh::probe::Verdict::{Bad, Good};
 use lvsh::probe::{Check, SEEN_MOST};
@@ -138,4 +138,9 @@ fn a_body_of_a_gigabyte() {
     let search = get(|http| http.body = Some(b"y".to_vec()));
     let answer = all(vec![job(big(), search, Duration::from_secs(60))]).remove(0);
     assert!(answer.verdict == Bad && answer.err.contains("more than 16 MiB"), "{answer:?}");
+    // However fast a body comes, the deadline is the end; the room is for a busy machine.
+    let search = get(|http| http.body = Some(b"y".to_vec()));
+    let begun = Instant::now();
+    let answer = all(vec![job(big(), search, Duration::from_millis(20))]).remove(0);
+    assert!(answer.verdict == Bad && begun.elapsed() < Duration::from_secs(2), "{answer:?}");
 }
