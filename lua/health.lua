@@ -42,7 +42,7 @@ end
 function health.verdict(answers, need)
   local good, bad, unknown
   for _, answer in ipairs(answers) do
-    if answer.unknown then
+    if answer.verdict == "unknown" then
       unknown = unknown or answer
     elseif answer.ok then
       good = good or answer

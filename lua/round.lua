@@ -58,18 +58,18 @@ local function hear(h, answers, rules, now)
   return event
 end
 
--- Whether a drained server has nothing left, or has had its time.
-local function drain(server, admin, h, rules, now)
-  if not admin or admin.state ~= "drain" then
-    h.drained = nil
-    return nil
-  end
-  if h.drained then return h.drained end
-  -- First it takes no new clients, and only a later round removes it: none is caught in between.
-  if not (rules.drain and rules.drain.remove) or server.weight ~= 0 then return nil end
-  local how = health.drained(server, admin, rules.drain, now)
-  if how ~= "draining" then h.drained = how end
-  return h.drained
+-- What becomes of a drained server that has nothing left, or has had its time: "remove", "evict", or nothing.
+local function drain(server, admin, last, rules, now)
+  if not admin or admin.state ~= "drain" then return nil end
+  local told = rules.drain or {}
+  -- It left the table in an earlier round.
+  if told.remove and server.weight == nil and last and last.gone then return "remove" end
+  -- First it takes no new clients, and only a later round ends it: none is caught in between.
+  if server.weight ~= 0 then return nil end
+  local how = health.drained(server, admin, told, now)
+  -- What is evicted has nothing left, and the round after finds it drained.
+  if how == "timeout" and (admin.evict or told.evict) then return "evict" end
+  return how ~= "draining" and told.remove and "remove" or nil
 end
 
 --- pool: list of { service, servers = list of { id, target, base, weight, active, inactive, persist } }
@@ -80,7 +80,8 @@ end
 --- about one server: "quorum lost", "quorum gained" with service and sorry, "degraded", "recovered" with detail
 local function round(pool, rules, past, asked, admin, now)
   local memory, heard = remembered(past), {}
-  local result = { weights = {}, events = {}, news = {}, servers = {}, sorry = {}, warnings = {} }
+  local result = { weights = {}, events = {}, news = {}, servers = {}, sorry = {}, warnings = {}, evict = {} }
+  result.drain = rules.drain or {}
   local fresh = { servers = {}, services = {}, weights = {} }
   for _, service in ipairs(pool) do
     local list, states = {}, {}
@@ -119,7 +120,12 @@ local function round(pool, rules, past, asked, admin, now)
       local server, h = service.servers[index], states[one.addr]
       local word = admin[server.id] or admin[server.addr]
       if not asked then without_answers(one, (memory.weights[service.service] or {})[one.addr]) end
-      if drain(server, word, h, rules, now) then one.weight = nil end
+      local ends = drain(server, word, (memory.weights[service.service] or {})[one.addr], rules, now)
+      if ends == "remove" then
+        one.weight = nil
+      elseif ends == "evict" then
+        result.evict[#result.evict + 1] = { service = service.service, server = one.addr }
+      end
       if word and word.weight and one.reason == "base" then one.reason = "weight" end
       local said = detail(one, h, word, rules, heard[server.target])
       weights[one.addr] = { weight = one.weight or 0, reason = one.reason, base = one.facts.base, gone = one.weight == nil }
@@ -151,6 +157,7 @@ local function round(pool, rules, past, asked, admin, now)
     local kind = fresh.degraded and "degraded" or "recovered"
     result.news[#result.news + 1] = { kind = kind, degraded = fresh.degraded ~= nil, detail = fresh.degraded or "" }
   end
+  fresh.drain = rules.drain
   fresh.at = asked and now or memory.at
   result.memory = fresh
   return result

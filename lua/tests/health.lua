@@ -26,7 +26,7 @@ local function sim(given)
       }
       local is = bad[name]
       local answer = { ok = not is, ms = 3, err = is and "connection refused" or nil }
-      if is == "blind" then answer = { unknown = true, err = "too many open files" } end
+      if is == "blind" then answer = { verdict = "unknown", err = "too many open files" } end
       for key, value in pairs(more and more[name] or {}) do answer[key] = value end
       asked[name] = { answer }
     end
@@ -117,7 +117,7 @@ function tests.initial_states()
 end
 
 function tests.several_probes()
-  local good, bad, blind = { ok = true }, { ok = false }, { unknown = true }
+  local good, bad, blind = { ok = true }, { ok = false }, { verdict = "unknown" }
   equal(health.verdict({ good, bad }, "all"), "bad")
   equal(health.verdict({ good, bad }, "any"), "good")
   equal(health.verdict({ good, blind }, "all"), "unknown")

@@ -36,6 +36,8 @@ pub struct Http {
 /// Bytes of a body that are read for its sum or for text in it. Without such a wish, reading ends after
 /// [`SEEN_MOST`]: a server that has sent this much is well, however long its page is.
 const BODY_MOST: usize = 16 << 20;
+/// Bytes of a body that are looked at in one go.
+const PART: usize = 16 * 1024;
 
 impl Http {
     /// Whether this can be sent; the text says what is wrong.
@@ -160,27 +162,29 @@ async fn judge(http: &Http, response: Response<Incoming>, seen: &mut Seen) -> Re
     let (mut length, mut window, mut found) = (0, Vec::new(), http.body.is_none());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| wrong("body", &error))?;
-        // A server that sends faster than a body is looked at would keep the deadline from being seen.
-        tokio::task::yield_now().await;
-        let Some(part) = frame.data_ref() else { continue };
-        length += part.len();
-        keep(&mut seen.body, part);
-        sum.update(part);
-        if let Some(text) = &http.body
-            && !found
-        {
-            // The text may lie across two parts.
-            window.extend_from_slice(part);
-            found = contains(&window, text);
-            let before = window.len().saturating_sub(text.len());
-            window.drain(..before);
-        }
-        let enough = http.sha256.is_none() && found && (http.body.is_some() || length >= most);
-        if enough {
-            return Ok(());
-        }
-        if length >= most {
-            return Err(Trouble::bad(format!("the body has more than {} MiB", most >> 20)));
+        let parts = frame.data_ref().into_iter().flat_map(|data| data.chunks(PART));
+        for part in parts {
+            // A body that comes faster than it is looked at must neither outlive the deadline nor hold up the others.
+            tokio::task::yield_now().await;
+            length += part.len();
+            keep(&mut seen.body, part);
+            sum.update(part);
+            if let Some(text) = &http.body
+                && !found
+            {
+                // The text may lie across two parts.
+                window.extend_from_slice(part);
+                found = contains(&window, text);
+                let before = window.len().saturating_sub(text.len());
+                window.drain(..before);
+            }
+            let enough = http.sha256.is_none() && found && (http.body.is_some() || length >= most);
+            if enough {
+                return Ok(());
+            }
+            if length >= most {
+                return Err(Trouble::bad(format!("the body has more than {} MiB", most >> 20)));
+            }
         }
     }
     if let Some(text) = &http.body

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{
-    Answer, Check, Job, Seen, Trouble, Verdict, agent, dns, exec, http, ping, smtp, steps, tcp, udp,
+    Answer, Check, Job, Seen, Trouble, Verdict, agent, dns, exec, http, ping, shown, smtp, steps, tcp, udp,
 };
 
 /// What a round may use.
@@ -102,10 +102,19 @@ async fn one(job: &Job) -> (Answer, bool) {
         Ok(Ok(())) => (Verdict::Good, String::new()),
         Ok(Err(Trouble::Bad(text))) => (Verdict::Bad, text),
         Ok(Err(Trouble::Blind(text))) => (Verdict::Unknown, text),
-        Err(_) => (Verdict::Bad, format!("no answer within {}", brief(job.timeout))),
+        Err(_) => (Verdict::Bad, format!("no answer within {}{}", brief(job.timeout), so_far(&seen))),
     };
     let starved = verdict == Verdict::Unknown && err.contains("too many open files");
     (Answer { verdict, time, err, seen }, starved)
+}
+
+/// Where a conversation stood when its time was over.
+fn so_far(seen: &Seen) -> String {
+    let Some((what, before)) = &seen.waiting else { return String::new() };
+    match seen.body.get(*before..) {
+        Some(came) if !came.is_empty() => format!("; {what}, got {}", shown(came)),
+        _ => format!("; {what}"),
+    }
 }
 
 /// Each check is as large as its own kind is: twenty thousand of TCP must not have room for a TLS handshake each.

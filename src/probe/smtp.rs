@@ -35,6 +35,7 @@ pub async fn check(job: &Job, smtp: &Smtp, seen: &mut Seen) -> Result<(), Troubl
 /// One reply of one or more lines; `220-` goes on, `220 ` ends.
 async fn reply(talk: &mut Talk, what: &str, wanted: u16, seen: &mut Seen) -> Result<(), Trouble> {
     const LINES: usize = 100;
+    seen.waiting = Some((format!("{what}: expected {wanted}"), seen.body.len()));
     for _ in 0..LINES {
         let line = talk.line().await?;
         keep(&mut seen.body, &line);
@@ -48,6 +49,7 @@ async fn reply(talk: &mut Talk, what: &str, wanted: u16, seen: &mut Seen) -> Res
             return Err(Trouble::bad(format!("{what}: expected {wanted}, got {}", shown(&line))));
         }
         if line.get(3) != Some(&b'-') {
+            seen.waiting = None;
             return Ok(());
         }
     }

@@ -2,7 +2,7 @@
 
 use super::stream::Talk;
 use super::tls::Tls;
-use super::{Job, Seen, Trouble, keep};
+use super::{Job, Seen, Trouble, shown};
 
 /// A conversation that must go as written.
 #[derive(Clone, Debug)]
@@ -32,8 +32,10 @@ pub async fn check(job: &Job, steps: &Steps, seen: &mut Seen) -> Result<(), Trou
         match step {
             StepOf::Send(bytes) => talk.send(bytes).await.map_err(at)?,
             StepOf::Expect(text) => {
-                let came = talk.expect(text).await.map_err(at)?;
-                keep(&mut seen.body, &came);
+                let what = format!("step {}: expected {}", index + 1, shown(text));
+                seen.waiting = Some((what, seen.body.len()));
+                talk.expect(text, seen).await.map_err(at)?;
+                seen.waiting = None;
             }
             StepOf::StartTls(tls) => talk = talk.encrypt(job, tls, seen).await.map_err(at)?,
         }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::tls::{self, Tls};
-use super::{Job, Seen, Trouble, contains, shown, socket};
+use super::{Job, Seen, Trouble, contains, keep, shown, socket};
 
 /// What both plain and encrypted connections are.
 pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -83,11 +83,15 @@ impl Talk {
         }
     }
 
-    /// Reads until `text` came; what came up to then is taken.
-    pub async fn expect(&mut self, text: &[u8]) -> Result<Vec<u8>, Trouble> {
+    /// Reads until `text` came; what came up to then is taken, and kept in `seen` as it comes.
+    pub async fn expect(&mut self, text: &[u8], seen: &mut Seen) -> Result<(), Trouble> {
+        let mut kept = 0;
         loop {
+            keep(&mut seen.body, &self.held[kept..]);
+            kept = self.held.len();
             if contains(&self.held, text) {
-                return Ok(std::mem::take(&mut self.held));
+                self.held.clear();
+                return Ok(());
             }
             if self.held.len() > MOST {
                 return Err(Trouble::bad(format!("{} not within {MOST} bytes", shown(text))));

@@ -2,6 +2,7 @@
 
 mod commands;
 mod documents;
+mod draining;
 mod foreign;
 mod health;
 mod hosts;
@@ -10,6 +11,7 @@ mod leftovers;
 mod locks;
 mod moving;
 mod policies;
+mod probes;
 mod reading;
 mod repl;
 mod service;

@@ -1,5 +1,6 @@
 //! Checks against servers on loopback that are well, and broken in every way.
 
+mod faults;
 mod http;
 mod many;
 mod outside;

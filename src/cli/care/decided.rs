@@ -34,6 +34,9 @@ pub struct Decision {
     /// Seconds a drain may take; the policy's own when it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
+    /// Whether what is left at the end of a drain is ended; the policy says it otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evict: bool,
 }
 
 impl Decisions {
@@ -44,7 +47,7 @@ impl Decisions {
             let since = boot - wall.saturating_sub(decision.since) as f64;
             let value = json!({
                 "state": decision.state, "weight": decision.weight, "since": since, "by": decision.by,
-                "reason": decision.reason, "timeout": decision.timeout,
+                "reason": decision.reason, "timeout": decision.timeout, "evict": decision.evict,
             });
             (server.clone(), value)
         };

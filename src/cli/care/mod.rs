@@ -2,10 +2,12 @@
 
 mod again;
 mod decided;
+mod evict;
 mod memory;
 mod round;
 mod rounds;
 mod shown;
+mod waiting;
 mod words;
 
 pub use rounds::{Check, check};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{decided, known, memory};
+use super::{decided, evict, known, memory};
 use crate::cli::context::Context;
 use crate::cli::done::Done;
 use crate::cli::journal;
@@ -22,6 +22,8 @@ pub struct Round {
     pub plan: Plan,
     /// As `lua/round.lua` returned it.
     pub found: Value,
+    /// What drained servers lost at the end of their time.
+    pub evicted: Vec<String>,
     pub dry: bool,
 }
 
@@ -36,6 +38,9 @@ pub fn round(
 ) -> Result<Round> {
     let name = target.name.clone();
     let Some(policy) = &mut target.policy else { return Err(crate::cli::policy::gone(&name)) };
+    if !dry {
+        evict::mend(context, store, &name)?;
+    }
     if let Some(warning) = memory::load(store, &name, memory::Of::Health).warning {
         context.warn(&name, warning);
     }
@@ -55,7 +60,7 @@ pub fn round(
         Err(error) => context.note(&error.to_string()),
     }
     if dry {
-        return Ok(Round { plan, found, dry });
+        return Ok(Round { plan, found, evicted: Vec::new(), dry });
     }
     context.check_cancel()?;
     let file = store.journal_file(&name);
@@ -89,8 +94,9 @@ pub fn round(
     }
     journal::discard(&file)?;
     context.changed(&name, &plan.actions);
+    let evicted = evict::evict(context, store, &name, &found)?;
     tell(context, target, &found);
-    Ok(Round { plan, found, dry })
+    Ok(Round { plan, found, evicted, dry })
 }
 
 /// What the policy left is now with these weights: they are no drift.
@@ -166,7 +172,7 @@ impl Round {
             Some(reason) => format!("{}   {reason}", step_text(&action.step)),
             None => step_text(&action.step),
         };
-        self.plan.actions.iter().map(line).collect()
+        self.plan.actions.iter().map(line).chain(self.evicted.iter().cloned()).collect()
     }
 
     pub fn done(&self, context: &Context, name: &str) -> Done {
@@ -184,10 +190,12 @@ impl Round {
             text.push_str("Nothing was sent.\n");
         }
         let status = if self.degraded().is_some() { "degraded" } else { "ok" };
+        let changed = !self.plan.is_empty() || !self.evicted.is_empty();
         let done = Done::text(text)
             .with("policy", name)
             .with("status", status)
-            .with("changed", !self.dry && !self.plan.is_empty())
+            .with("changed", !self.dry && changed)
+            .with("evicted", self.evicted.clone())
             .with("changes", changes(&self.plan))
             .with("servers", self.found.get("servers").cloned().unwrap_or_default());
         let done = match self.degraded() {

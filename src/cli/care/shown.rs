@@ -137,13 +137,27 @@ impl Cared {
             let ago = self.today.saturating_sub(decision.since);
             let ago = span(std::time::Duration::from_secs(ago));
             let why = decision.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
-            format!("by {}, {ago} ago{why}", decision.by)
+            format!("by {}, {ago} ago{}{why}", decision.by, self.to_go(decision))
         });
         match (said, reason) {
             (Some(said), _) => said,
             (None, "base" | "health" | "") => String::new(),
             (None, "kept") => "weight kept".to_string(),
             (None, reason) => reason.to_string(),
+        }
+    }
+
+    /// How long a drain may still take.
+    fn to_go(&self, decision: &Decision) -> String {
+        let own = || Some(self.memory.get("drain")?.get("timeout")?.as_f64()? as u64);
+        match decision.timeout.or_else(own) {
+            Some(limit) if decision.state.as_deref() == Some("drain") => {
+                match (decision.since + limit).checked_sub(self.today) {
+                    Some(left @ 1..) => format!(", {} left", span(std::time::Duration::from_secs(left))),
+                    _ => ", its time is over".to_string(),
+                }
+            }
+            _ => String::new(),
         }
     }
 

@@ -6,13 +6,13 @@ use clap::Args;
 
 use super::decided::Decisions;
 use super::round::{Change, can_check, round};
-use crate::backend::{Services, Want};
+use super::waiting::{finish, left, time_of, wait, words_of};
 use crate::cli::args::duration;
-use crate::cli::context::{Context, Skipped, stopped};
+use crate::cli::context::{Context, Skipped};
 use crate::cli::done::Done;
 use crate::cli::policy::{Goal, Target, skipped};
 use crate::error::{Error, Kind, Result, did_you_mean};
-use crate::model::{ServerKey, ServerLive, parse_endpoint};
+use crate::model::{ServerKey, parse_endpoint};
 
 /// Arguments of drain and its like.
 #[derive(Clone, Debug, Args)]
@@ -25,12 +25,15 @@ pub struct Word {
     /// Why; shown by status
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Wait until the server has no connection left
+    /// Wait until the server has nothing left or its time is over, and end the drain then
     #[arg(long)]
     pub wait: bool,
     /// How long the drain may take; the policy's own otherwise
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub limit: Option<Duration>,
+    /// End what is left when the time is over; the policy says it otherwise
+    #[arg(long)]
+    pub evict: bool,
 }
 
 /// What is decided.
@@ -53,7 +56,11 @@ pub fn decide(context: &Context, word: &Word, what: What) -> Result<Done> {
     can_check(&target)?;
     let server = known_server(&target, &word.server)?;
     let dry = context.dry();
-    let _lock = match target.lock(context, dry)? {
+    if what != What::Drain && (word.evict || word.wait || word.limit.is_some()) {
+        let message = "--wait, --for and --evict go with drain alone";
+        return Err(Error::new(Kind::Usage, "usage", message));
+    }
+    let lock = match target.lock(context, dry)? {
         Ok(lock) => lock,
         Err(Skipped) => return Ok(skipped(&target.name)),
     };
@@ -74,24 +81,33 @@ pub fn decide(context: &Context, word: &Word, what: What) -> Result<Done> {
         };
         return Ok(Done::text(text).with("policy", name).with("changed", !dry));
     }
-    let done = match round(context, store, &mut target, &past, false, false) {
-        Ok(round) => round.done(context, &name),
+    let (mut done, policys) = match round(context, store, &mut target, &past, false, false) {
+        Ok(round) => (round.done(context, &name), time_of(&round.found)),
         Err(error) => return Err(change.map_or_else(|| error.clone(), |change| change.undo(error.clone()))),
     };
     let mut text = format!("{name}: {server} is {verb}\n");
     if !done.text.contains("nothing to change") {
         text.push_str(&done.text);
     }
-    let left = left(context, &target, &server)?;
+    // Rounds of checks must go on while this one waits.
+    drop(lock);
+    let mut left = left(context, &target, &server)?;
     if what == What::Drain {
         text.push_str(&format!("{name}: {server} has {}\n", words_of(&left)));
     }
     if word.wait && what == What::Drain {
-        let limit = word.limit.map(|limit| context.outside.clock.since_boot() + limit);
-        let end = wait(context, &target, &server, limit)?;
-        text.push_str(&format!("{name}: {server} {}\n", words_of_end(&end)));
+        let mut end = wait(context, &target, &server, word.limit.or(policys))?;
+        text.push_str(&format!("{name}: {server} {}\n", end.words()));
+        finish(context, store, &mut target, &server, &mut end)?;
+        for line in &end.lines {
+            text.push_str(&format!("{name}: {line}\n"));
+        }
+        left = end.left;
+        done = done.with("empty", end.empty).with("ended", end.lines.clone());
+        if !end.empty {
+            done = done.code(context, 5);
+        }
     }
-    let mut done = done;
     done.text = text;
     Ok(done.with("server", server).with("active", left.active).with("persist", left.persist))
 }
@@ -122,6 +138,7 @@ fn edit(decisions: &mut Decisions, server: &str, word: &Word, what: What, now: u
     decision.by = who();
     decision.reason.clone_from(&word.reason);
     decision.timeout = word.limit.map(|limit| limit.as_secs());
+    decision.evict = word.evict;
     decisions.servers.insert(server.to_string(), decision);
 }
 
@@ -155,71 +172,6 @@ fn known_server(target: &Target, text: &str) -> Result<String> {
                 None => error,
             };
             Err(error.note(format!("servers: {}", names.join(", "))))
-        }
-    }
-}
-
-/// What a server still has, over all services of the policy.
-fn left(context: &Context, target: &Target, server: &str) -> Result<ServerLive> {
-    let declared = target.policy.as_ref().and_then(|policy| policy.loaded.desired.as_ref());
-    let services = declared.into_iter().flat_map(|declared| declared.services.keys().copied()).collect();
-    let want = Want { services: Services::Only(services), ..Want::default() };
-    let seen = context.backend(true)?.snapshot(&want)?;
-    let mut sum = ServerLive::default();
-    for ((_, key), live) in &seen.observed.servers {
-        if key.addr.to_string() == server || key.to_string() == server {
-            sum.active += live.active;
-            sum.inactive += live.inactive;
-            sum.persist += live.persist;
-        }
-    }
-    Ok(sum)
-}
-
-fn words_of(live: &ServerLive) -> String {
-    format!("{} active, {} inactive, {} templates", live.active, live.inactive, live.persist)
-}
-
-/// How waiting ended, and with what left.
-struct End {
-    empty: bool,
-    left: ServerLive,
-    took: Duration,
-}
-
-fn words_of_end(end: &End) -> String {
-    let took = end.took.as_secs();
-    match end.empty {
-        true => format!("is empty after {took} s"),
-        false => format!("still has {} after {took} s", words_of(&end.left)),
-    }
-}
-
-/// Waits until no connection is left; templates end with the persistence of the clients, which may be long.
-fn wait(context: &Context, target: &Target, server: &str, limit: Option<Duration>) -> Result<End> {
-    use std::io::{IsTerminal, Write};
-    let clock = &context.outside.clock;
-    let begun = clock.since_boot();
-    let terminal = std::io::stderr().is_terminal() && !context.common.quiet && !context.common.json;
-    loop {
-        let left = left(context, target, server)?;
-        let empty = left.active == 0;
-        let took = clock.since_boot() - begun;
-        if terminal {
-            eprint!("\r\x1b[K{server}: {}, {} s", words_of(&left), took.as_secs());
-            // The line is only for the eye.
-            let _ = std::io::stderr().flush();
-        }
-        if empty || limit.is_some_and(|limit| clock.since_boot() >= limit) {
-            if terminal {
-                eprintln!();
-            }
-            return Ok(End { empty, left, took });
-        }
-        let look = Duration::from_millis(100);
-        clock.sleep(Duration::from_secs(1), look, &|| context.cancel.reason().is_some());
-        if let Some(kind) = context.cancel.reason() {
-            return Err(stopped(kind).note(format!("{server} stays drained; lvsh undrain takes it back")));
         }
     }
 }

@@ -92,7 +92,7 @@ fn value(ty: &Ty) -> Option<Value> {
                 { "type": kind, "minimum": min, "maximum": max }, { "type": "string", "pattern": TIME },
             ] })
         }
-        Ty::Str | Ty::Setting => json!({ "type": "string" }),
+        Ty::Str | Ty::Bytes | Ty::Setting => json!({ "type": "string" }),
         Ty::Enum(words) => json!({ "enum": words }),
         Ty::Address => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+$" }),
         Ty::Endpoint => {

@@ -93,7 +93,7 @@ fn check(
 ) -> Checked<(Check, Option<u16>)> {
     let text = |name: &str| spec.and_then(|spec| spec.str(name)).map(str::to_string);
     let flag = |name: &str| spec.and_then(|spec| spec.bool(name));
-    let bytes = |name: &str| text(name).map(String::into_bytes);
+    let bytes = |name: &str| spec.and_then(|spec| spec.bytes(name));
     Ok(match kind {
         "tcp" => (Check::Tcp, None),
         "ping" => (Check::Ping, Some(0)),
@@ -161,9 +161,9 @@ fn steps(list: &[Val], tls: Option<Tls>) -> Checked<Steps> {
         let wrong = || Fault::bad("a step has one of send, expect, starttls").item(index + 1);
         let starttls =
             tls_of(row.get("starttls"), None, Vec::new()).map_err(|fault| fault.item(index + 1))?;
-        steps.push(match (row.str("send"), row.str("expect"), starttls) {
-            (Some(text), None, None) => StepOf::Send(text.as_bytes().to_vec()),
-            (None, Some(text), None) => StepOf::Expect(text.as_bytes().to_vec()),
+        steps.push(match (row.bytes("send"), row.bytes("expect"), starttls) {
+            (Some(bytes), None, None) => StepOf::Send(bytes),
+            (None, Some(bytes), None) => StepOf::Expect(bytes),
             (None, None, Some(tls)) => StepOf::StartTls(tls),
             _ => return Err(wrong()),
         });
@@ -227,7 +227,7 @@ fn http(spec: Option<&Row>, tls: Option<Tls>) -> Checked<Http> {
         headers,
         payload: Vec::new(),
         status: status(spec).map_err(|fault| fault.under("status"))?,
-        body: text("body").map(String::into_bytes),
+        body: spec.and_then(|spec| spec.bytes("body")),
         sha256: text("sha256").map(|hex| digest(&hex)).transpose()?,
         http2: tls.is_none() && text("version").as_deref() == Some("2"),
         tls,

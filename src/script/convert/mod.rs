@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use mlua::{Function, Table, Value};
 
-use self::scalar::{address, endpoint, integer, mark, net, ports, seconds, text};
+use self::scalar::{address, bytes, endpoint, integer, mark, net, ports, seconds, text};
 pub(super) use self::scalar::{parse_seconds, show};
 pub(super) use self::table::row;
 use self::table::{is_sequence, list, map, words};
@@ -26,6 +26,7 @@ pub(super) enum Val {
     Int(i64),
     Seconds(f64),
     Str(String),
+    Bytes(Vec<u8>),
     Word(&'static str),
     Addr(IpAddr),
     Endpoint(IpAddr, Option<Port>),
@@ -103,6 +104,15 @@ impl Row {
         }
     }
 
+    /// What need not be text.
+    pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        match self.get(name) {
+            Val::Bytes(value) => Some(value.clone()),
+            Val::Str(value) => Some(value.clone().into_bytes()),
+            _ => None,
+        }
+    }
+
     pub fn row(&self, name: &str) -> Option<&Row> {
         match self.get(name) {
             Val::Row(row) => Some(row),
@@ -130,6 +140,7 @@ pub(super) fn check(value: Value, ty: &'static Ty, what: &str, known: Known<'_>)
         Ty::Mark => mark(&value, what).map(Val::Int),
         Ty::Seconds { min, max, whole } => seconds(&value, what, *min, *max, *whole).map(Val::Seconds),
         Ty::Str | Ty::Setting => text(&value, what).map(Val::Str),
+        Ty::Bytes => bytes(&value, what).map(Val::Bytes),
         Ty::Enum(words) => word(&value, what, words),
         Ty::Address => address(&value, what).map(Val::Addr),
         Ty::Endpoint => endpoint(&value, what).map(|(addr, port)| Val::Endpoint(addr, port)),
@@ -176,7 +187,7 @@ fn takes(ty: &Ty, value: &Value) -> bool {
         Ty::Seconds { .. } | Ty::Ports => {
             matches!(value, Value::Integer(_) | Value::Number(_) | Value::String(_))
         }
-        Ty::Str | Ty::Setting | Ty::Enum(_) | Ty::Address | Ty::Endpoint | Ty::Net => {
+        Ty::Str | Ty::Bytes | Ty::Setting | Ty::Enum(_) | Ty::Address | Ty::Endpoint | Ty::Net => {
             matches!(value, Value::String(_))
         }
         Ty::Function => matches!(value, Value::Function(_)),

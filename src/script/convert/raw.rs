@@ -95,6 +95,7 @@ unsafe fn read(state: *mut lua_State, index: c_int, ty: &'static Ty) -> Option<V
                 (fits && (!whole || seconds.fract() == 0.0)).then_some(Val::Seconds(seconds))
             }
             Ty::Str | Ty::Setting => Some(Val::Str(text(state, index)?.to_string())),
+            Ty::Bytes => Some(Val::Bytes(bytes(state, index)?.to_vec())),
             Ty::Enum(words) => {
                 let typed = bytes(state, index)?;
                 words.iter().find(|word| word.as_bytes() == typed).map(|word| Val::Word(word))

@@ -111,6 +111,13 @@ pub fn text(value: &Value, what: &str) -> Checked<String> {
     }
 }
 
+pub fn bytes(value: &Value, what: &str) -> Checked<Vec<u8>> {
+    match value {
+        Value::String(text) => Ok(text.as_bytes().to_vec()),
+        other => Err(wrong(what, other, "a string")),
+    }
+}
+
 pub fn endpoint(value: &Value, what: &str) -> Checked<(IpAddr, Option<Port>)> {
     let Value::String(text) = value else {
         return Err(wrong(what, value, "an address like \"192.0.2.1:80\""));

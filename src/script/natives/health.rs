@@ -63,6 +63,7 @@ pub fn care(lua: &Lua, row: &mut Row, declared: &Declared) -> Checked<(Care, Tab
         let inner = table(lua)?;
         set(&inner, "timeout", drain.seconds("timeout"))?;
         set(&inner, "remove", drain.bool("remove").unwrap_or(false))?;
+        set(&inner, "evict", drain.bool("evict").unwrap_or(false))?;
         set(&rules, "drain", inner)?;
     }
     if let Some(sorry) = row.row("sorry") {

@@ -7,7 +7,7 @@ pub(super) const HEALTHY: &str = "return lvs.policy { name = \"web\", health = {
 pub(super) const CLIMBING: &str =
     "return lvs.policy { name = \"web\", slow_start = { over = \"4m\", from = 1 } }";
 pub(super) const DRAINING: &str =
-    "return lvs.policy { name = \"web\", drain = { timeout = \"15m\", remove = true } }";
+    "return lvs.policy { name = \"web\", drain = { timeout = \"15m\", remove = true, evict = true } }";
 const FLAPPING: &str = "return lvs.policy { name = \"web\", health = { ping = true, flap = { changes = 4, within = \"5m\", hold = \"10m\" } } }";
 
 const COUNT: Ty = Ty::Integer { min: 1, max: 1000 };
@@ -137,6 +137,17 @@ pub static DRAIN: Schema = Schema {
     name: "a drain rule",
     fields: &[
         eg(field("timeout", SOME_TIME, "A drained server has this long to lose its connections."), DRAINING),
+        eg(
+            or(
+                field(
+                    "evict",
+                    Ty::Boolean,
+                    "When the time is over, the connections and templates that are left are ended.",
+                ),
+                "false",
+            ),
+            DRAINING,
+        ),
         eg(
             or(field("remove", Ty::Boolean, "Then it leaves the table, until undrain or ready."), "false"),
             DRAINING,

@@ -68,6 +68,8 @@ pub enum Ty {
     Str,
     /// The name of a kernel setting.
     Setting,
+    /// A string that need not be text.
+    Bytes,
     /// One of these words.
     Enum(&'static [&'static str]),
     /// An address without port.
@@ -120,7 +122,7 @@ impl Ty {
             Ty::Integer { min, max } => format!("integer {min}..{max}"),
             Ty::Mark => "integer 1..4294967295".to_string(),
             Ty::Seconds { min, max, .. } => format!("seconds {min}..{max}"),
-            Ty::Str | Ty::Setting => "string".to_string(),
+            Ty::Str | Ty::Bytes | Ty::Setting => "string".to_string(),
             Ty::Enum(words) => words.join("|"),
             Ty::Address => "address".to_string(),
             Ty::Endpoint => "address[:port]".to_string(),

@@ -67,7 +67,7 @@ const STATUS: Field = eg(
     "lvs.probe(\"127.0.0.1\", { http = { port = 1, status = { \"200-299\", 404 } }, timeout = 0.2 })",
 );
 const BODY: Field = eg(
-    field("body", Ty::Str, "Text that must be somewhere in the body."),
+    field("body", Ty::Bytes, "Text that must be somewhere in the body."),
     "lvs.probe(\"127.0.0.1\", { http = { port = 1, body = \"all is well\" }, timeout = 0.2 })",
 );
 pub(super) const MATCH: Field = eg(
@@ -155,11 +155,11 @@ pub static UDP: Schema = Schema {
     fields: &[
         CHECK_PORT,
         eg(
-            or(field("send", Ty::Str, "Contents of the datagram."), "\"\""),
+            or(field("send", Ty::Bytes, "Contents of the datagram."), "\"\""),
             "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"hello\" }, timeout = 0.2 })",
         ),
         eg(
-            field("expect", Ty::Str, "Text that must be somewhere in the reply."),
+            field("expect", Ty::Bytes, "Text that must be somewhere in the reply."),
             "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"hello\", expect = \"world\" }, timeout = 0.2 })",
         ),
         eg(
@@ -174,8 +174,8 @@ pub static AGENT: Schema = Schema {
     fields: &[
         CHECK_PORT,
         eg(
-            field("send", Ty::Str, "Sent first, for agents that want to be asked."),
-            "lvs.probe(\"127.0.0.1\", { udp = { port = 1, send = \"hello\" }, timeout = 0.2 })",
+            field("send", Ty::Bytes, "Sent first, for agents that want to be asked."),
+            "lvs.probe(\"127.0.0.1\", { agent = { port = 1, send = \"state\\n\" }, timeout = 0.2 })",
         ),
     ],
 };
@@ -184,11 +184,11 @@ pub static STEP: Schema = Schema {
     name: "a step",
     fields: &[
         eg(
-            field("send", Ty::Str, "Sent as it is."),
+            field("send", Ty::Bytes, "Sent as it is."),
             "lvs.probe(\"127.0.0.1\", { port = 1, steps = { { send = \"PING\\r\\n\" }, { expect = \"+PONG\" } }, timeout = 0.2 })",
         ),
         eg(
-            field("expect", Ty::Str, "Waited for, somewhere in what comes."),
+            field("expect", Ty::Bytes, "Waited for, somewhere in what comes."),
             "lvs.probe(\"127.0.0.1\", { port = 1, steps = { { send = \"PING\\r\\n\" }, { expect = \"+PONG\" } }, timeout = 0.2 })",
         ),
         eg(

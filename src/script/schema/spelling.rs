@@ -64,7 +64,7 @@ impl Ty {
             Ty::Seconds { whole: true, .. } | Ty::Ports => "integer|string".to_string(),
             Ty::Seconds { whole: false, .. } => "number|string".to_string(),
             Ty::Enum(all) => words(all),
-            Ty::Str | Ty::Setting | Ty::Address | Ty::Endpoint | Ty::Net => "string".to_string(),
+            Ty::Str | Ty::Bytes | Ty::Setting | Ty::Address | Ty::Endpoint | Ty::Net => "string".to_string(),
             Ty::Function => "function".to_string(),
             Ty::Any => "any".to_string(),
             Ty::List(of) => list(&of.spell(words)),
