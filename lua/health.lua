@@ -81,9 +81,10 @@ end
 local function held(h, rules, now)
   local flap = rules.flap
   if not flap then return false end
-  h.changes = recent(h.changes, now, max(flap.within, flap.hold))
+  h.changes = recent(h.changes, now, flap.within + flap.hold)
   local last = h.changes[#h.changes]
-  return #recent(h.changes, now, flap.within) >= flap.changes and last ~= nil and now - last < flap.hold
+  -- Too many before the last one: it is held from then on, however long ago the others are by now.
+  return last ~= nil and now - last < flap.hold and #recent(h.changes, last, flap.within) >= flap.changes
 end
 
 local function turn(h, up, now)
@@ -179,7 +180,8 @@ local function facts_of(server, h, rules, now)
     active = server.active or 0,
     inactive = server.inactive or 0,
     persist = server.persist or 0,
-    probe = server.probe or {},
+    -- Nobody was asked, or nothing was seen: a hook finds no header rather than an error.
+    probe = server.probe or { headers = {} },
   }
 end
 

@@ -135,6 +135,28 @@ function methods.changed(self, found)
   return troubles
 end
 
+-- What an operator says of one server, said by a script. A word that cannot be made so was not said.
+local function says(verb)
+  return function(self, ...)
+    local it = of(self)
+    local before = inner.said()
+    local known = inner[verb](it.declared, it.name, ...)
+    if not known.started then return end
+    local ok, raised = xpcall(function()
+      local rules = rules_of(self, it)
+      local found = round(inner.pool(it.declared), rules, known.memory, nil, known.admin, known.now)
+      inner.weights(it.declared, found)
+      inner.remember(it.name, found.memory)
+    end, inner.caught)
+    if not ok then
+      inner.unsay(before)
+      error(raised, 0)
+    end
+  end
+end
+
+for _, verb in ipairs { "drain", "undrain", "maint", "ready", "weight" } do methods[verb] = says(verb) end
+
 -- What the policy starts with decides: a start of the user's own is also what apply runs.
 function methods.apply(self) return self:start { adopt = true } end
 
@@ -163,9 +185,10 @@ end
 -- Functions of the root --------------------------------------------------------------------------
 
 local function transaction(body)
-  local point = inner.mark(body)
+  local point, said = inner.mark(body), inner.said()
   local got = pack(xpcall(body, inner.caught))
   if got[1] then return unpack(got, 2, got.n) end
+  inner.unsay(said)
   error(inner.back(point, got[2]), 0)
 end
 

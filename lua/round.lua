@@ -133,7 +133,8 @@ local function round(pool, rules, past, asked, admin, now)
         { service = service.service, server = one.addr, weight = one.weight, reason = one.reason, detail = said }
       if one.weight ~= one.from then
         result.events[#result.events + 1] = {
-          service = service.service, server = one.addr, from = one.from, to = one.weight,
+          -- A server that is not in the table has no weight; a hook that prints it counts with a number.
+          service = service.service, server = one.addr, from = one.from or 0, to = one.weight or 0,
           reason = one.reason, detail = said,
         }
       end

@@ -183,7 +183,9 @@ function tests.flapping_waits()
   s.step { b = true }
   s.step {}
   equal(s.weight.b, 0, "then it has to wait")
-  for _ = 1, 30 do s.step {} end
+  for _ = 1, 18 do s.step {} end
+  equal(s.weight.b, 0, "for all of the hold")
+  for _ = 1, 2 do s.step {} end
   equal(s.weight.b, 1, "and comes back")
 end
 
@@ -258,8 +260,18 @@ function tests.hooks_agents_and_their_bounds()
   equal(agent.weights("a", "b"), "0 8")
 end
 
--- Whatever happens: never all out while one is up, never below min_up by our doing, and the same history gives the
--- same weights from a memory that was written down and read again.
+-- What a weight has to be, written down a second time: who decides, in words. `up_for`: since it came back.
+local function must_be(one, before, rules, up_for)
+  if one.admin == "maint" or one.admin == "drain" then return 0 end
+  if one.health == "down" then return one.reason == "kept" and before or 0 end
+  if one.health == "unknown" then return before or one.base end
+  local slow = rules.slow_start
+  if not slow or not up_for or up_for >= slow.over then return one.base end
+  return 1 + (one.base - 1) * up_for // slow.over
+end
+
+-- Whatever happens: never all out while one is up, never below min_up by our doing, each weight is what follows from
+-- the facts, and the same history gives the same weights from a memory that was written to a file and read again.
 function tests.random_histories(count, seed, copy)
   math.randomseed(seed)
   for history = 1, count do
@@ -272,28 +284,42 @@ function tests.random_histories(count, seed, copy)
       slow_start = math.random(2) == 1 and { over = 120, from = 1 } or nil,
     }
     local s, replay = sim { servers = servers, rules = rules }, sim { servers = servers, rules = rules }
+    local came, last = {}, {}
+    for name in pairs(servers) do last[name] = rules.initial == "down" and "down" or "up" end
     for step = 1, 12 do
       local bad, before = {}, 0
+      local was = {}
       for name in pairs(servers) do
+        was[name] = s.weight[name]
         if math.random(3) == 1 then bad[name] = math.random(4) == 1 and "blind" or true end
         if (s.weight[name] or 0) > 0 then before = before + 1 end
       end
       if math.random(5) == 1 then
         local name = "s" .. math.random(total)
-        local word = math.random(3) > 1 and { state = "maint", since = 0 } or nil
+        local words = { { state = "maint", since = 0 }, { state = "drain", since = 0 }, { weight = 3, since = 0 } }
+        local word = words[math.random(4)] -- or none any more
         s.admin[name], replay.admin[name] = word, word
       end
       local found = s.step(bad)
       if replay.memory then replay.memory = copy(replay.memory) end
       replay.step(bad)
-      local above, should, ours = 0, 0, 0
+      local above, should, ours = 0, 0, nil
       for _, one in ipairs(found.servers) do
         equal(s.weight[one.server], replay.weight[one.server], "replay of history " .. history)
         if one.weight > 0 then above = above + 1 end
         if one.health == "up" and one.admin == "ready" then should = should + 1 end
-        if one.reason == "health" and (one.weight or 0) == 0 then ours = ours + 1 end
+        if one.reason == "health" and (was[one.server] or 0) > 0 then ours = one.server end
+        if one.health == "up" and last[one.server] == "down" then came[one.server] = s.now end
+        if one.health == "down" then came[one.server] = nil end
+        last[one.server] = one.health
+        local up_for = came[one.server] and s.now - came[one.server]
+        equal(one.weight, must_be(one, was[one.server], rules, up_for),
+          ("history %d, step %d: %s by %s"):format(history, step, one.server, one.reason))
       end
       if should > 0 then assert(above > 0, ("history %d, step %d: all out while one is up"):format(history, step)) end
+      if above < rules.min_up then
+        assert(not ours, ("history %d, step %d: %s was taken out below min_up"):format(history, step, tostring(ours)))
+      end
       local decided = 0
       for _ in pairs(s.admin) do decided = decided + 1 end
       if decided == 0 and before >= rules.min_up then

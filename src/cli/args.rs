@@ -13,7 +13,7 @@ use crate::script::Stdlib;
 /// What the exit code says. `Kind::exit_code` gives them.
 pub const EXIT_CODES: [(u8, &str); 11] = [
     (0, "done, or nothing to do"),
-    (1, "refused or failed; rolled back, the system is as before"),
+    (1, "refused or failed; rolled back, the system is as before. Of test: a test failed"),
     (2, "wrong usage"),
     (3, "the script is wrong; nothing changed, or rolled back"),
     (4, "with --exit-code: the plan has changes"),
@@ -233,6 +233,9 @@ pub enum Verb {
         #[command(flatten)]
         policy: Policy,
     },
+    /// Run tests of policies and scripts: without root, in simulated time
+    #[command(after_help = "Example:\n  lvsh test web_test.lua --filter drain")]
+    Test(super::test::Tests),
     /// Show what is known of a command, or of a function, table or field of the API
     #[command(
         after_help = "Example:\n  lvsh help start\n  lvsh help add_service\n  lvsh help service.persistent"
@@ -278,6 +281,7 @@ impl Verb {
             Verb::Ready { .. } => "ready",
             Verb::Weight { .. } => "weight",
             Verb::Lint { .. } => "lint",
+            Verb::Test(_) => "test",
             Verb::Help(_) => "help",
             Verb::Types(_) => "types",
             Verb::Schema(_) => "schema",
@@ -290,11 +294,12 @@ impl Verb {
     /// Whether it can change the machine, and so what a failure says of the changes.
     pub fn changes(&self) -> bool {
         use Verb::{
-            Completions, Export, Help, Import, Lint, List, Man, Metrics, Plan, Schema, Stats, Status, Types,
+            Completions, Export, Help, Import, Lint, List, Man, Metrics, Plan, Schema, Stats, Status, Test,
+            Types,
         };
         match self {
             Plan { .. } | Status { .. } | List(_) | Stats(_) | Metrics(_) | Lint { .. } | Export(_) => false,
-            Help(_) | Types(_) | Schema(_) | Man(_) | Completions(_) => false,
+            Help(_) | Test(_) | Types(_) | Schema(_) | Man(_) | Completions(_) => false,
             Import(arguments) => arguments.apply,
             _ => true,
         }

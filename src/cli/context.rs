@@ -10,6 +10,7 @@ use std::time::Instant;
 use signal_hook::SigId;
 
 use super::args::{Color, Common, LockMode, Machine as Which};
+use super::care::Hand;
 use super::clock;
 use super::lock::Lock;
 use super::log::{Entry, Log, Priority};
@@ -19,7 +20,9 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::kernel::netns;
 use crate::plan::{Action, Warning};
-use crate::script::{Cancel, Clock, Engine, Level, Limits, Logged, Outside, print_aside, set_log_level};
+use crate::script::{
+    Cancel, Clock, Deciding, Engine, Level, Limits, Logged, Outside, Simulate, print_aside, set_log_level,
+};
 use crate::view::{Style, error_text, warning_text};
 
 /// Bytes a script may use.
@@ -91,6 +94,36 @@ impl Context {
         })
     }
 
+    /// A run within this program, on a machine of a test. It says nothing itself: what it has to say is in its document.
+    pub fn inside(
+        common: Common,
+        command: String,
+        (machine, store): (Machine, Store),
+        cancel: Cancel,
+        outside: Outside,
+    ) -> Context {
+        let common = Common { json: true, exit_code: true, ..common };
+        Context {
+            common,
+            command,
+            machine,
+            store: Some(store),
+            cancel,
+            outside,
+            start: Instant::now(),
+            warnings: RefCell::default(),
+            notes: Notes::default(),
+            log: Log::default(),
+            second_interrupt: None,
+            hangup: Vec::new(),
+        }
+    }
+
+    /// Whether the process goes on when this run is over.
+    pub fn is_inside(&self) -> bool {
+        matches!(self.machine, Machine::Shared(_))
+    }
+
     /// From here on Ctrl-C ends what runs and never the program: who is impatient at a prompt presses it twice.
     pub fn outlive_interrupts(&self) {
         self.second_interrupt.map(signal_hook::low_level::unregister);
@@ -126,13 +159,33 @@ impl Context {
 
     /// A VM that is ended by another stop, as that of a prompt whose VM was given up.
     pub fn engine_with(&self, cancel: &Cancel) -> Result<Engine> {
+        self.make_engine(cancel, None, None)
+    }
+
+    /// A VM in which tests can be declared.
+    pub fn engine_for_tests(&self, simulate: Simulate) -> Result<Engine> {
+        self.make_engine(&self.cancel, Some(simulate), None)
+    }
+
+    /// A VM of a script, which may say what an operator says.
+    pub fn engine_for_script(&self, cancel: &Cancel, hand: Option<&Arc<Hand>>) -> Result<Engine> {
+        self.make_engine(cancel, None, hand.map(Hand::deciding))
+    }
+
+    fn make_engine(
+        &self,
+        cancel: &Cancel,
+        simulate: Option<Simulate>,
+        deciding: Option<Deciding>,
+    ) -> Result<Engine> {
         let lib_dirs = vec![self.common.config_dir.join("lib")];
         let stdlib = self.common.stdlib.into();
         let recall = super::care::recall(self.store.as_ref());
         let dry = self.dry() || matches!(self.machine, Machine::Dump(_));
         let outside = Outside { dry, ..self.outside.clone() };
         let trust = super::find::check;
-        let limits = Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust, recall, outside };
+        let limits =
+            Limits { memory: MEMORY_LIMIT, stdlib, lib_dirs, trust, recall, outside, deciding, simulate };
         Engine::new(limits, cancel.clone())
     }
 
@@ -262,10 +315,10 @@ fn store(common: &Common, machine: &Machine) -> Option<Store> {
     let boot_id = || match machine {
         Machine::Kernel => clock::boot_id(),
         // A file outlives a boot, and what is owned in it does too.
-        Machine::Memory(_) | Machine::Dump(_) => "memory".to_string(),
+        _ => "memory".to_string(),
     };
     let folder = match (machine, &common.state_dir) {
-        (Machine::Memory(None) | Machine::Dump(_), _) => return None,
+        (Machine::Memory(None) | Machine::Dump(_) | Machine::Shared(_), _) => return None,
         (_, Some(folder)) => folder.clone(),
         (Machine::Memory(Some(file)), None) => beside(file),
         (Machine::Kernel, None) => PathBuf::from("/run/lvsh"),

@@ -67,7 +67,7 @@ pub fn finish(context: &Context, verb: &str, start: Instant, done: Done) -> Exit
     if context.common.json {
         let mut fields = done.fields;
         fields.insert("command".to_string(), json!(verb));
-        fields.insert("ok".to_string(), json!(true));
+        fields.entry("ok").or_insert(json!(true));
         fields.insert("warnings".to_string(), json!(context.warnings()));
         fields.insert("duration_ms".to_string(), json!(start.elapsed().as_millis() as u64));
         wrote = print(&document(Value::Object(fields)));

@@ -1,7 +1,7 @@
 //! The machine a run works on.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ pub enum Machine {
     Memory(Option<PathBuf>),
     /// As it was when `lvsh export --as json` wrote this file (`--against`).
     Dump(PathBuf),
+    /// One in memory that a test has, from run to run.
+    Shared(Arc<Mutex<Memory>>),
 }
 
 impl Machine {
@@ -29,6 +31,7 @@ impl Machine {
             Machine::Kernel => Box::new(Late { kernel: None, notes: notes.clone() }),
             Machine::Memory(None) => Box::new(Memory::default()),
             Machine::Memory(Some(path)) => Box::new(Kept::read(path)?),
+            Machine::Shared(memory) => Box::new(Shared(Arc::clone(memory))),
             Machine::Dump(path) => {
                 return Ok(Box::new(ReadOnly { machine: dump(path)?, dump: Some(path.clone()) }));
             }
@@ -105,10 +108,14 @@ fn refused(steps: &[Step], error: Error) -> Vec<Outcome> {
 
 /// The machine as it was written down; what the file does not say is as on a fresh one.
 fn dump(path: &Path) -> Result<Box<dyn Backend>> {
+    Ok(Box::new(Memory::new(read_dump(path)?)))
+}
+
+pub fn read_dump(path: &Path) -> Result<State> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, &error))?;
     let dump = super::import::read_json(&text, &path.display().to_string())?;
     let timeouts = dump.state.timeouts.over(Default::default());
-    Ok(Box::new(Memory::new(State { timeouts, ..dump.state })))
+    Ok(State { timeouts, ..dump.state })
 }
 
 /// Answers questions and refuses changes (`--read-only`, `--against`).
@@ -165,6 +172,41 @@ impl Backend for ReadOnly {
 
     fn zero(&mut self, _service: Option<&ServiceKey>) -> Result<()> {
         Err(self.refuses("cannot zero counters: "))
+    }
+}
+
+/// A run's hand on a machine that others see too.
+struct Shared(Arc<Mutex<Memory>>);
+
+impl Shared {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Backend for Shared {
+    fn snapshot(&mut self, want: &Want) -> Result<Snapshot> {
+        self.memory().snapshot(want)
+    }
+
+    fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
+        self.memory().apply(steps)
+    }
+
+    fn capabilities(&mut self) -> Result<Capabilities> {
+        self.memory().capabilities()
+    }
+
+    fn mtu(&mut self, dev: &IfName) -> u32 {
+        self.memory().mtu(dev)
+    }
+
+    fn connection_table(&mut self) -> Result<Entries> {
+        self.memory().connection_table()
+    }
+
+    fn zero(&mut self, service: Option<&ServiceKey>) -> Result<()> {
+        self.memory().zero(service)
     }
 }
 

@@ -27,6 +27,7 @@ mod service;
 mod stage;
 mod stats;
 mod store;
+mod test;
 mod tooling;
 mod zero;
 
@@ -126,6 +127,7 @@ fn dispatch(context: &Context, verb: Verb) -> Result<Done> {
         Verb::Maint { word } => care::decide(context, &word, What::Maint),
         Verb::Weight { word, weight } => care::decide(context, &word, What::Weight(weight)),
         Verb::Lint { policy } => look::lint(context, &policy.policy),
+        Verb::Test(args) => test::test(context, &args),
         Verb::Help(asked) => tooling::help(context, &asked),
         Verb::Types(asked) => tooling::types(context, &asked),
         Verb::Schema(asked) => tooling::schema(&asked),

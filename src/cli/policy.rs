@@ -50,7 +50,9 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
     let done = report(context, &target, &staged, &past, goal, dry);
     // The process ends now, and its memory with it: taking ten thousand tables and records apart first is a tenth of
     // the run. Nothing in them has an end of its own; the lock is not among them.
-    std::mem::forget((staged, target));
+    if !context.is_inside() {
+        std::mem::forget((staged, target));
+    }
     Ok(done)
 }
 

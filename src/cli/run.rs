@@ -32,7 +32,8 @@ pub fn eval(context: &Context, code: String) -> Result<Done> {
 }
 
 fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
-    let mut engine = context.engine()?;
+    let hand = care::Hand::new(context);
+    let mut engine = context.engine_for_script(&context.cancel, hand.as_ref())?;
     let dry = context.common.dry_run;
     let _lock = match &context.store {
         Some(store) if !dry => match context.lock(store, name) {
@@ -64,7 +65,11 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
     for warning in std::mem::take(&mut session.warnings) {
         context.warn("", warning);
     }
-    if !dry && let Err(error) = care::retain(context.store.as_ref(), &answer.states) {
+    let kept = || {
+        care::retain(context.store.as_ref(), &answer.states)?;
+        hand.as_ref().map_or(Ok(()), |hand| hand.keep(&session))
+    };
+    if !dry && let Err(error) = kept() {
         return Err(take_back(context, name, &mut session, point, error));
     }
     session.close()?;

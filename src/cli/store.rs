@@ -69,11 +69,18 @@ pub struct Store {
     folder: PathBuf,
     boot_id: String,
     clock: Clock,
+    /// Where decisions are, when that does not follow from the folder.
+    decided: Option<PathBuf>,
 }
 
 impl Store {
     pub fn new(folder: PathBuf, boot_id: String, clock: Clock) -> Store {
-        Store { folder, boot_id, clock }
+        Store { folder, boot_id, clock, decided: None }
+    }
+
+    /// The same, with another place for what survives a reboot.
+    pub fn deciding_in(self, folder: PathBuf) -> Store {
+        Store { decided: Some(folder), ..self }
     }
 
     /// The clock of the times that are kept here.
@@ -99,9 +106,10 @@ impl Store {
     /// Where what an operator decided is kept, which survives a reboot: /var/lib/lvsh for /run/lvsh, else in the
     /// folder itself.
     pub fn decisions(&self) -> PathBuf {
-        match self.folder.strip_prefix("/run/lvsh") {
-            Ok(rest) => Path::new("/var/lib/lvsh").join(rest),
-            Err(_) => self.folder.join("decided"),
+        match (&self.decided, self.folder.strip_prefix("/run/lvsh")) {
+            (Some(folder), _) => folder.clone(),
+            (None, Ok(rest)) => Path::new("/var/lib/lvsh").join(rest),
+            (None, Err(_)) => self.folder.join("decided"),
         }
     }
 

@@ -15,7 +15,7 @@ pub async fn check(job: &Job, send: &[u8], seen: &mut Seen) -> Result<(), Troubl
 
 /// Takes the words of an agent: `75%`, `drain`, `maint`, `ready`, `up`, `down`, `fail`, `stopped`, `maxconn:30`,
 /// apart by spaces, tabs or commas; what follows `#` is a reason (HAProxy's manual, agent-check).
-fn said(line: &[u8], seen: &mut Seen) -> Result<(), Trouble> {
+pub fn said(line: &[u8], seen: &mut Seen) -> Result<(), Trouble> {
     let text = String::from_utf8_lossy(line);
     let (words, reason) = text.split_once('#').unwrap_or((&text, ""));
     let mut known = 0;

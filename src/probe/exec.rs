@@ -127,6 +127,11 @@ pub async fn check(job: &Job, exec: &Exec, seen: &mut Seen) -> Result<(), Troubl
         return Err(Trouble::bad(format!("{name} was killed by signal {signal}{said}")));
     }
     let code = ran.code.unwrap_or(1);
+    ended(exec, name, code, &said, seen)
+}
+
+/// What an exit code says. `said`: what the program wrote, with a colon before it.
+pub fn ended(exec: &Exec, program: &str, code: i32, said: &str, seen: &mut Seen) -> Result<(), Trouble> {
     seen.status = u16::try_from(code).ok();
     match code {
         0 => Ok(()),
@@ -134,7 +139,7 @@ pub async fn check(job: &Job, exec: &Exec, seen: &mut Seen) -> Result<(), Troubl
             seen.weight = u32::try_from(code - 2).ok();
             Ok(())
         }
-        code => Err(Trouble::bad(format!("{name} ended with {code}{said}"))),
+        code => Err(Trouble::bad(format!("{program} ended with {code}{said}"))),
     }
 }
 

@@ -45,6 +45,14 @@ impl Http {
         self.request("192.0.2.1", false).map(drop).map_err(|error| error.to_string())
     }
 
+    /// Whether a status is one of those that are good.
+    pub(super) fn fits(&self, status: u16) -> Result<(), Trouble> {
+        match self.status.iter().any(|(low, high)| (*low..=*high).contains(&status)) {
+            true => Ok(()),
+            false => Err(Trouble::bad(format!("status {status}, expected {}", ranges(&self.status)))),
+        }
+    }
+
     fn request(&self, authority: &str, absolute: bool) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let uri = match absolute {
@@ -153,9 +161,7 @@ fn wrong(what: &str, error: &hyper::Error) -> Trouble {
 
 async fn judge(http: &Http, response: Response<Incoming>, seen: &mut Seen) -> Result<(), Trouble> {
     let status = response.status().as_u16();
-    if !http.status.iter().any(|(low, high)| (*low..=*high).contains(&status)) {
-        return Err(Trouble::bad(format!("status {status}, expected {}", ranges(&http.status))));
-    }
+    http.fits(status)?;
     let most = if http.body.is_some() || http.sha256.is_some() { BODY_MOST } else { SEEN_MOST };
     let mut sum = digest::Context::new(&digest::SHA256);
     let mut body = response.into_body();

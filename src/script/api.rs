@@ -18,7 +18,9 @@ pub(super) fn build(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     natives::bind(lua, host, "service", &methods)?;
     let walk_methods = lua.create_table()?;
     natives::bind(lua, host, "connections", &walk_methods)?;
-    lua.set_app_data(Rc::new(Records::new(lua, host, methods, walk_methods)?));
+    let sim_methods = lua.create_table()?;
+    natives::bind(lua, host, "sim", &sim_methods)?;
+    lua.set_app_data(Rc::new(Records::new(lua, host, methods, walk_methods, sim_methods)?));
     let api = lua.create_table()?;
     natives::bind(lua, host, "lvs", &api)?;
     natives::policy_setup(lua, host, &api)?;

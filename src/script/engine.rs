@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::cancel::Cancel;
 use super::console::{Ask, Told};
+use super::deciding::Deciding;
 use super::host::{Host, LOAD_LIMIT, Shared, load_timeout};
 use super::outside::Outside;
 use super::sandbox::Stdlib;
 use super::shown::Shown;
+use super::sim::Simulate;
 use super::vm::Vm;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Declared, Session};
@@ -29,6 +31,10 @@ pub struct Limits {
     /// What the last good run left under a name, for `lvs.state`.
     pub recall: Recall,
     pub outside: Outside,
+    /// Who keeps what is said of servers; only for scripts and the prompt.
+    pub deciding: Option<Deciding>,
+    /// Who makes machines for tests; with it, tests can be declared.
+    pub simulate: Option<Simulate>,
 }
 
 /// What was left under a name; `null` when there is nothing.
@@ -59,6 +65,8 @@ impl Default for Limits {
             trust: |_| Ok(()),
             recall: Recall::default(),
             outside: Outside::default(),
+            deciding: None,
+            simulate: None,
         }
     }
 }
@@ -74,6 +82,10 @@ pub enum Job {
     Run { path: PathBuf, args: Vec<String> },
     /// An expression, or statements. Globals may be made, and stay.
     Eval { code: String },
+    /// Loads a file of tests.
+    Tests(PathBuf),
+    /// One of the tests that were loaded, by its place among them.
+    Test(usize),
     /// What a prompt asks.
     Ask(Ask),
 }
@@ -91,6 +103,8 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// What `lvs.state` tables hold now, by name: to be kept if the run ends well.
     pub states: Vec<(String, serde_json::Value)>,
+    /// After `Tests`: their names, and the lines of the file where they are.
+    pub tests: Vec<(String, u32)>,
     /// After `Ask`.
     pub told: Option<Told>,
 }

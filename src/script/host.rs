@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cancel::{Cancel, brief};
+use super::deciding::Deciding;
 use super::engine::{Limits, Recall};
 use super::outside::Outside;
+use super::sim::{Simulate, Test};
 use super::source::Sources;
 use crate::error::{Error, Kind, Result};
 use crate::plan::Session;
@@ -44,6 +46,12 @@ pub(super) struct Host {
     pub states: RefCell<BTreeMap<String, mlua::Table>>,
     pub recall: Recall,
     pub outside: Outside,
+    /// Where `policy:drain` and its like go.
+    pub deciding: Option<Deciding>,
+    /// Makes machines for tests, and only for them.
+    pub simulate: Option<Simulate>,
+    /// What the file declared with `lvs.test`.
+    pub tests: RefCell<Vec<Test>>,
     /// Whether globals may be made: in `eval` and the REPL.
     pub loose: Cell<bool>,
     /// Whether a line of a prompt runs: what a policy owns is remembered by the verbs of the command line only.
@@ -70,6 +78,9 @@ impl Host {
             states: RefCell::default(),
             recall: limits.recall.clone(),
             outside: limits.outside.clone(),
+            deciding: limits.deciding.clone(),
+            simulate: limits.simulate.clone(),
+            tests: RefCell::default(),
             loose: Cell::new(false),
             prompt: Cell::new(false),
             help: RefCell::default(),

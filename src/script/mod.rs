@@ -14,6 +14,7 @@ mod build;
 mod cancel;
 mod console;
 mod convert;
+mod deciding;
 mod engine;
 mod fault;
 mod guard;
@@ -27,6 +28,7 @@ mod registry;
 mod sandbox;
 pub mod schema;
 mod shown;
+mod sim;
 mod source;
 mod vm;
 
@@ -38,10 +40,12 @@ pub use console::{
     Ask, Class, Cursor, Expected, Inside, Look, Seg, Slot, Syntax, Told, Word, check_syntax, classes, cursor,
     expected,
 };
+pub use deciding::{Decides, Deciding, Said};
 pub use engine::{Answer, Engine, Job, Limits, Loaded, Recall};
 pub use natives::{Level, check_name, set_log_level};
 pub use outside::{Asked, Clock, Heard, Line, Logged, Outside, Question, World};
 pub use registry::{Entry, Param, registry};
 pub use sandbox::{Stdlib, print_aside};
 pub use shown::Shown;
+pub use sim::{SimSpec, Simulate, Simulated};
 pub use source::excerpt_of;

@@ -26,22 +26,34 @@ pub struct Outside {
     pub dry: bool,
 }
 
-/// The boot clock, or one that only moves when it is told to.
+/// The boot clock and the wall clock, or two that only move when they are told to.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Option<Arc<Mutex<Duration>>>);
+pub struct Clock(Option<Arc<Mutex<Simulated>>>);
 
-/// The wall clock when a simulated machine was started; which day it is may not matter to a test.
-const DAY_ONE: u64 = 1_700_000_000;
+#[derive(Clone, Copy, Debug)]
+struct Simulated {
+    since_boot: Duration,
+    since_1970: Duration,
+}
+
+/// How long a simulated machine has been up when a test begins, and after a reboot of it.
+const UP: Duration = Duration::from_secs(60);
+/// When that was; which day it is may not matter to a test.
+const DAY_ONE: Duration = Duration::from_secs(1_700_000_000);
 
 impl Clock {
-    pub fn simulated(since_boot: Duration) -> Clock {
-        Clock(Some(Arc::new(Mutex::new(since_boot))))
+    pub fn simulated() -> Clock {
+        Clock(Some(Arc::new(Mutex::new(Simulated { since_boot: UP, since_1970: DAY_ONE }))))
+    }
+
+    fn told(&self) -> Option<std::sync::MutexGuard<'_, Simulated>> {
+        self.0.as_ref().map(|told| told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Since the machine was started, sleep included; wall clocks jump, this does not.
     pub fn since_boot(&self) -> Duration {
-        match &self.0 {
-            Some(now) => *now.lock().unwrap_or_else(PoisonError::into_inner),
+        match self.told() {
+            Some(told) => told.since_boot,
             None => match clock_gettime(ClockId::CLOCK_BOOTTIME) {
                 Ok(time) => Duration::new(
                     u64::try_from(time.tv_sec()).unwrap_or_default(),
@@ -54,8 +66,8 @@ impl Clock {
 
     /// Seconds since 1970.
     pub fn since_1970(&self) -> u64 {
-        match &self.0 {
-            Some(_) => DAY_ONE + self.since_boot().as_secs(),
+        match self.told() {
+            Some(told) => told.since_1970.as_secs(),
             None => std::time::SystemTime::now()
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |now| now.as_secs()),
@@ -82,9 +94,17 @@ impl Clock {
 
     /// Moves a simulated clock; false if this is the machine's own.
     pub fn advance(&self, by: Duration) -> bool {
-        let Some(now) = &self.0 else { return false };
-        *now.lock().unwrap_or_else(PoisonError::into_inner) += by;
+        let Some(mut told) = self.told() else { return false };
+        told.since_boot += by;
+        told.since_1970 += by;
         true
+    }
+
+    /// Begins the boot clock of a simulated machine anew.
+    pub fn reboot(&self) {
+        if let Some(mut told) = self.told() {
+            told.since_boot = UP;
+        }
     }
 }
 

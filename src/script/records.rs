@@ -14,7 +14,8 @@ use super::fault::{Checked, Fault};
 use super::host::Host;
 use super::natives::connections::{self, Walk};
 use super::natives::read;
-use super::schema::{CONNECTIONS_RECORD, SERVER_RECORD, SERVICE_RECORD, Shape};
+use super::natives::sim::Sim;
+use super::schema::{CONNECTIONS_RECORD, SERVER_RECORD, SERVICE_RECORD, SIM_OBJECT, Shape};
 use crate::error::{Error, Kind, did_you_mean};
 use crate::model::{ServerKey, ServiceKey};
 
@@ -29,6 +30,8 @@ pub(super) enum Id {
     List(Table),
     /// The connection table while it is walked.
     Walk(Rc<RefCell<Walk>>),
+    /// A machine of a test.
+    Sim(Rc<Sim>),
 }
 
 impl UserData for Id {}
@@ -43,16 +46,24 @@ pub(super) struct Records {
     pub methods: Table,
     /// The methods of a walk over connections.
     pub walk_methods: Table,
+    /// The methods of a simulation.
+    pub sim_methods: Table,
 }
 
 impl Records {
-    pub fn new(lua: &Lua, host: &Rc<Host>, methods: Table, walk_methods: Table) -> mlua::Result<Records> {
+    pub fn new(
+        lua: &Lua,
+        host: &Rc<Host>,
+        methods: Table,
+        walk_methods: Table,
+        sim_methods: Table,
+    ) -> mlua::Result<Records> {
         let ids = lua.create_table()?;
         let weak = lua.create_table()?;
         weak.raw_set("__mode", "k")?;
         ids.set_metatable(Some(weak))?;
         let meta = lua.create_table()?;
-        let records = Records { ids, meta: meta.clone(), methods, walk_methods };
+        let records = Records { ids, meta: meta.clone(), methods, walk_methods, sim_methods };
         type Handler = fn(&Lua, &Rc<Host>, &Records, MultiValue) -> Checked<MultiValue>;
         let handlers: [(&'static str, Handler); 7] = [
             ("__call", step),
@@ -110,6 +121,7 @@ impl Records {
             Id::Service(_) => &SERVICE_RECORD,
             Id::Server(..) => &SERVER_RECORD,
             Id::Walk(walk) => return connections::shown(lua, host, self, walk),
+            Id::Sim(_) => &SIM_OBJECT,
         };
         let out = lua.create_table().map_err(lua_fault)?;
         for name in shape.names() {
@@ -186,6 +198,13 @@ fn named(lua: &Lua, host: &Host, records: &Records, id: &Id, name: &str) -> Chec
             }
             &CONNECTIONS_RECORD
         }
+        Id::Sim(_) => {
+            let method: Value = records.sim_methods.raw_get(name).map_err(lua_fault)?;
+            if !method.is_nil() {
+                return Ok(method);
+            }
+            &SIM_OBJECT
+        }
     };
     if shape.field(name).is_some() {
         return read::field(lua, host, records, id, name);
@@ -193,6 +212,7 @@ fn named(lua: &Lua, host: &Host, records: &Records, id: &Id, name: &str) -> Chec
     let methods = match id {
         Id::Service(_) => super::natives::methods("service"),
         Id::Walk(_) => super::natives::methods("connections"),
+        Id::Sim(_) => super::natives::methods("sim"),
         _ => Vec::new(),
     };
     let near = did_you_mean(name, shape.names().chain(methods.iter().copied()));
@@ -231,6 +251,7 @@ fn newindex(_: &Lua, _: &Rc<Host>, records: &Records, args: MultiValue) -> Check
         Id::Plain(shape, _) => (shape.name, shape.remedy.to_string()),
         Id::List(_) => ("a list of records", String::new()),
         Id::Walk(_) => ("connections", String::new()),
+        Id::Sim(_) => (SIM_OBJECT.name, String::new()),
     };
     let text = format!("{what} is a snapshot");
     let text = if remedy.is_empty() { text } else { format!("{text}; use {remedy}") };
@@ -245,7 +266,7 @@ fn len(lua: &Lua, host: &Rc<Host>, records: &Records, args: MultiValue) -> Check
     let count = match me(records, &args)? {
         Id::List(items) | Id::Plain(_, items) => items.raw_len(),
         Id::Service(key) => read::server_count(host, &key)?,
-        Id::Server(..) => 0,
+        Id::Server(..) | Id::Sim(_) => 0,
         Id::Walk(_) => {
             return Err(Fault::bad("connections have no length; :count() walks it to its end"));
         }
@@ -278,6 +299,7 @@ fn tostring(lua: &Lua, host: &Rc<Host>, records: &Records, args: MultiValue) -> 
         Id::Server(service, key) => format!("server {service} {key}"),
         Id::List(items) => format!("list of {}", items.raw_len()),
         Id::Walk(walk) => format!("{} of the machine", walk.borrow().kind),
+        Id::Sim(_) => "a simulation".to_string(),
         id @ Id::Plain(..) => super::shown::line(lua, host, records, &id),
     };
     text.into_lua(lua).and_then(|text| text.into_lua_multi(lua)).map_err(lua_fault)

@@ -28,6 +28,61 @@ fn engine() -> Engine {
     Engine::new(Limits::default(), Cancel::new(None)).expect("an engine")
 }
 
+/// A machine of tests on which every run is over at once; those of the program are tested with the program.
+struct Idle(Clock);
+
+impl Simulated for Idle {
+    fn run(&mut self, _: &[String], _: Asked, _: World) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "text": "", "status": "ok" }))
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.0
+    }
+
+    fn reboot(&mut self) {
+        self.0.reboot();
+    }
+
+    fn weights(&self) -> std::collections::BTreeMap<String, std::collections::BTreeMap<String, u32>> {
+        Default::default()
+    }
+
+    fn live(&mut self, _: &str, _: crate::model::ServerLive) -> Result<()> {
+        Ok(())
+    }
+
+    fn heard(&mut self) -> Vec<Line> {
+        Vec::new()
+    }
+}
+
+/// Takes words for a policy that is not started.
+struct Silent;
+
+impl Decides for Silent {
+    fn say(&self, _: Said) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "started": false }))
+    }
+
+    fn remember(&self, _: &str, _: serde_json::Value) {}
+
+    fn count(&self) -> usize {
+        0
+    }
+
+    fn back_to(&self, _: usize) {}
+}
+
+/// One in which tests can be declared, and words be said of servers.
+fn engine_for_tests() -> Engine {
+    let make = |_: &SimSpec| Ok(Box::new(Idle(Clock::simulated())) as Box<dyn Simulated>);
+    let simulate = Some(Simulate(std::sync::Arc::new(make)));
+    let deciding = Some(Deciding(std::sync::Arc::new(Silent)));
+    let limits = Limits { simulate, deciding, ..Limits::default() };
+    Engine::new(limits, Cancel::new(None)).expect("an engine")
+}
+
 /// Runs code at once; what it returned.
 fn eval(code: &str) -> Result<Answer> {
     engine().run(session(Mode::Live), Job::Eval { code: code.to_string() }).1

@@ -65,6 +65,8 @@ impl Vm {
             Job::Call { method, args } => self.call(&method, &args),
             Job::Run { path, args } => self.script(&path, args),
             Job::Eval { code } => self.eval(&code),
+            Job::Tests(path) => self.tests(&path),
+            Job::Test(index) => self.test(index),
             Job::Ask(ask) => answer(self, ask),
         };
         // A coroutine may have swallowed the stop as a value: the flag has the last word.
@@ -191,6 +193,39 @@ impl Vm {
         let args = make().map_err(|error| caught_outside(&self.host, &error))?;
         let got = self.protected(&function, args)?;
         Ok(self.answer(&got))
+    }
+
+    /// Loads tests. The machine that a run has otherwise is none of theirs.
+    fn tests(&mut self, path: &Path) -> Result<Answer> {
+        self.host.tests.take();
+        self.seal_tests()?;
+        let function = self.compile_file(path)?;
+        self.protected(&function, MultiValue::new())?;
+        let tests = self.host.tests.borrow();
+        let told = tests.iter().map(|test| {
+            let line = test.origin.as_ref().map_or(0, |origin| origin.line);
+            (test.name.clone(), line)
+        });
+        Ok(Answer { tests: told.collect(), ..Answer::default() })
+    }
+
+    fn test(&mut self, index: usize) -> Result<Answer> {
+        let body = self.host.tests.borrow().get(index).map(|test| test.body.clone());
+        let none = || Error::new(Kind::Script, "unknown_name", "there is no such test");
+        let body = body.ok_or_else(none)?;
+        self.seal_tests()?;
+        self.host.entry.replace("the test".to_string());
+        self.protected(&body, MultiValue::new())?;
+        Ok(Answer::default())
+    }
+
+    fn seal_tests(&self) -> Result<()> {
+        self.host.with(|session| {
+            session.seal(Some(
+                "a test works on a machine of its own: sim = lvs.sim {}, then sim:eval or sim:run",
+            ));
+            Ok(())
+        })
     }
 
     fn eval(&mut self, code: &str) -> Result<Answer> {

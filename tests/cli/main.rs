@@ -1,6 +1,7 @@
 //! The program as its users meet it: what it prints, its exit codes, and what it leaves behind.
 
 mod commands;
+mod deciding;
 mod documents;
 mod draining;
 mod foreign;
@@ -16,6 +17,7 @@ mod reading;
 mod repl;
 mod service;
 mod shared;
+mod simulated;
 mod support;
 mod telling;
 mod tooling;

@@ -3,6 +3,7 @@
 mod again;
 mod decided;
 mod evict;
+mod hand;
 mod memory;
 mod round;
 mod rounds;
@@ -10,6 +11,7 @@ mod shown;
 mod waiting;
 mod words;
 
+pub use hand::Hand;
 pub use rounds::{Check, check};
 pub use shown::{Cared, cared};
 pub use words::{What, Word, decide};

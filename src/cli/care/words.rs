@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result, did_you_mean};
 use crate::model::{ServerKey, parse_endpoint};
 
 /// Arguments of drain and its like.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[group(skip)]
 pub struct Word {
     /// A name (web: /etc/lvsh/web.lua) or a path
@@ -122,7 +122,7 @@ fn said(what: What) -> String {
     }
 }
 
-fn edit(decisions: &mut Decisions, server: &str, word: &Word, what: What, now: u64) {
+pub fn edit(decisions: &mut Decisions, server: &str, word: &Word, what: What, now: u64) {
     let mut decision = decisions.servers.get(server).cloned().unwrap_or_default();
     match what {
         What::Drain => decision.state = Some("drain".to_string()),

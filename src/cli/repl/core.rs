@@ -1,6 +1,7 @@
 //! The prompt without its terminal: one VM for the session, one run for each line.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::changes::Changes;
@@ -8,6 +9,7 @@ use super::line::Machines;
 use super::stage::Stage;
 use super::words;
 use crate::backend::{Services, Want};
+use crate::cli::care::Hand;
 use crate::cli::context::Context;
 use crate::cli::find;
 use crate::error::{Error, Kind, Result};
@@ -20,6 +22,8 @@ pub struct Repl<'a> {
     pub context: &'a Context,
     pub machines: Machines,
     engine: Engine,
+    /// Keeps what lines say of servers.
+    hand: Option<Arc<Hand>>,
     cancel: Cancel,
     pub changes: Changes,
     /// Changes that are collected instead of sent.
@@ -50,11 +54,13 @@ impl<'a> Repl<'a> {
     pub fn new(context: &'a Context) -> Result<Repl<'a>> {
         let machines = Machines::open(context)?;
         let cancel = context.cancel.clone();
-        let engine = context.engine_with(&cancel)?;
+        let hand = Hand::new(context);
+        let engine = context.engine_for_script(&cancel, hand.as_ref())?;
         let mut repl = Repl {
             context,
             machines,
             engine,
+            hand,
             cancel,
             changes: Changes::default(),
             stage: None,
@@ -121,7 +127,7 @@ impl<'a> Repl<'a> {
         self.cancel.begin();
         if self.engine.given_up() {
             self.cancel = self.cancel.successor();
-            self.engine = self.context.engine_with(&self.cancel)?;
+            self.engine = self.context.engine_for_script(&self.cancel, self.hand.as_ref())?;
         }
         self.context.say_notes();
         let mut ran = done.map_err(|error| words::meant(self, error, code))?;
@@ -136,6 +142,9 @@ impl<'a> Repl<'a> {
         self.seal(&mut session);
         let point = session.mark();
         let (mut session, answer) = self.engine.run(session, job);
+        // What a line said of servers counts from now on, or not at all.
+        let answer =
+            self.hand.as_ref().map_or(Ok(()), |hand| hand.ends(&session, answer.is_ok())).and(answer);
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {

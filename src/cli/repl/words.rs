@@ -72,7 +72,7 @@ fn counts(repl: &mut Repl<'_>) -> Result<[String; 2]> {
     let counts = format!("{}, {}", plural(state.services.len(), "service"), plural(servers, "server"));
     let kernel = match repl.context.machine {
         Machine::Kernel => format!("kernel {} IPVS {}", machine.release, machine.version),
-        Machine::Memory(_) | Machine::Dump(_) => String::new(),
+        _ => String::new(),
     };
     Ok([kernel, counts])
 }

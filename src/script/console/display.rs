@@ -43,6 +43,7 @@ impl Show<'_> {
             Some(Id::Server(service, key)) => return Some(self.servers(&[(service, key)], 0)),
             Some(Id::Plain(_, data)) => return Some(self.fields(&data)),
             None if table.metatable().is_none() && table.raw_len() > 0 => table.clone(),
+            Some(Id::Sim(_)) => return None,
             // A walk is shown as the list of what is left of it.
             Some(Id::Walk(_)) | None => return None,
         };

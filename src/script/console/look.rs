@@ -175,6 +175,7 @@ fn field(lua: &Lua, host: &Rc<Host>, value: &Value, name: &str) -> Option<Thing>
         }
         Some(Id::Plain(_, data) | Id::List(data)) => data.raw_get(name).ok()?,
         Some(Id::Walk(_)) => records.walk_methods.raw_get(name).ok()?,
+        Some(Id::Sim(_)) => records.sim_methods.raw_get(name).ok()?,
         None => table.raw_get(name).ok()?,
     };
     Some(Thing::Value(value))
@@ -222,6 +223,7 @@ fn table_words(lua: &Lua, table: &Table) -> Vec<Word> {
         Some(Id::Plain(shape, _)) => fields(shape),
         Some(Id::List(_)) => Vec::new(),
         Some(Id::Walk(_)) => methods_of("LvsConnections").map(Word::of).collect(),
+        Some(Id::Sim(_)) => methods_of("LvsSim").map(Word::of).collect(),
         None => match api_table(lua, table) {
             Some(owner) => members(&owner),
             None => raw(table),

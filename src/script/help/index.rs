@@ -36,8 +36,10 @@ impl Known {
         }
         /// Behind every better alias; of two things with one bare name the first is meant.
         const BARE: usize = 1000;
+        // A value is more often meant than the method of the same name: a server's weight, not policy:weight.
+        let late = usize::from(matches!(self.item, Item::Function(entry) if entry.name.contains(':')));
         let at = self.aliases.iter().position(|alias| alias == name)?;
-        Some(if at + 1 == self.aliases.len() { BARE } else { at + 1 })
+        Some(if at + 1 == self.aliases.len() { BARE + late } else { at + 1 })
     }
 }
 

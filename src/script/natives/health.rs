@@ -113,7 +113,12 @@ pub const INNER: &[(&str, Inner)] = &[
     ("whole", |_, _, args| match args.first() {
         None | Some(Value::Nil) => Ok(Value::Nil),
         Some(value) => {
-            let number = value.as_number().filter(|number| (0.0..=65535.0).contains(number));
+            let number = match value {
+                Value::Integer(number) => Some(*number as f64),
+                Value::Number(number) => Some(*number),
+                _ => None,
+            };
+            let number = number.filter(|number| (0.0..=65535.0).contains(number));
             let number = number.ok_or_else(|| {
                 let shown = crate::script::convert::show(value);
                 Fault::bad(format!("weight() returned {shown}: it returns a number 0..65535, or nil"))

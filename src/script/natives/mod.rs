@@ -2,6 +2,7 @@
 
 mod change;
 pub(super) mod connections;
+mod deciding;
 mod export;
 mod health;
 mod json;
@@ -13,8 +14,12 @@ mod policy;
 mod probes;
 pub(super) mod read;
 mod real_server;
+mod scene;
+mod scripted;
 mod servers;
 mod services;
+pub(super) mod sim;
+mod testing;
 mod world;
 
 pub use policy::check_name;
@@ -27,6 +32,7 @@ use std::rc::Rc;
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, Value};
 
 use self::connections::Walk;
+use self::sim::Sim;
 use super::bind::native;
 use super::convert::{Known, Row, Val, check};
 use super::fault::{Checked, Fault};
@@ -49,11 +55,15 @@ pub(super) static ENTRIES: &[&[Entry]] = &[
     export::ENTRIES,
     change::ENTRIES,
     policy::ENTRIES,
+    deciding::ENTRIES,
     real_server::ENTRIES,
     probes::ENTRIES,
     outside::ENTRIES,
     json::ENTRIES,
     world::ENTRIES,
+    testing::ENTRIES,
+    sim::ENTRIES,
+    scene::ENTRIES,
 ];
 
 /// One call of a native: its checked arguments, and what it may use.
@@ -93,6 +103,14 @@ impl Call<'_> {
         match &self.me {
             Some(Id::Walk(walk)) => Ok(Rc::clone(walk)),
             _ => Err(Fault::bad("these are not connections")),
+        }
+    }
+
+    /// The simulation a method was called on.
+    pub fn sim(&self) -> Checked<Rc<Sim>> {
+        match &self.me {
+            Some(Id::Sim(sim)) => Ok(Rc::clone(sim)),
+            _ => Err(Fault::bad("this is not a simulation")),
         }
     }
 
@@ -177,6 +195,7 @@ fn arguments(
         let owner = match &me {
             Some(Id::Service(_)) => "service",
             Some(Id::Walk(_)) => "connections",
+            Some(Id::Sim(_)) => "sim",
             _ => "",
         };
         if owner != entry.owner() {

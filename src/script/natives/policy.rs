@@ -5,6 +5,7 @@ use std::rc::Rc;
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, UserData, Value};
 
 use super::change::{back, mark, plan_desired, plan_record};
+use super::deciding;
 use super::health::{self, Care, care, weighed};
 use super::{Call, here, read};
 use crate::error::{Error, Kind, Origin};
@@ -313,7 +314,7 @@ const INNER: &[(&str, Inner)] = &[
 /// Loads the Lua part and puts `transaction` and `plan` into the API.
 pub fn setup(lua: &Lua, host: &Rc<Host>, api: &Table) -> mlua::Result<()> {
     let inner = lua.create_table()?;
-    for (name, run) in INNER.iter().chain(health::INNER) {
+    for (name, run) in INNER.iter().chain(health::INNER).chain(deciding::INNER) {
         // `plan` and `transaction` are what the user called; the caret goes there.
         let shown = match *name {
             "plan_desired" => "plan",

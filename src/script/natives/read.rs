@@ -19,7 +19,7 @@ pub fn field(lua: &Lua, host: &Host, records: &Records, id: &Id, name: &str) -> 
         Id::Service(key) => service(lua, host, records, key, name),
         Id::Server(service, key) => server(lua, host, records, service, key, name),
         Id::Plain(_, data) | Id::List(data) => data.raw_get(name).map_err(lua_fault),
-        Id::Walk(_) => Ok(Value::Nil),
+        Id::Walk(_) | Id::Sim(_) => Ok(Value::Nil),
     }
 }
 

@@ -12,6 +12,7 @@ mod shape;
 mod shapes;
 mod specs;
 mod spelling;
+mod testing;
 mod watching;
 
 pub use codes::{CODES, meaning, meaning_in};
@@ -24,6 +25,7 @@ pub use probes::*;
 pub use shape::{Member, Shape};
 pub use shapes::*;
 pub use specs::*;
+pub use testing::*;
 pub use watching::*;
 
 /// A table with named keys. A key that is not here is an error.

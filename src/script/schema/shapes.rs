@@ -3,6 +3,7 @@
 use super::outside::{EXEC_RECORD, HTTP_RECORD, NAME_RECORD, PLACE_RECORD};
 use super::paths::{GUE_PORT_RECORD, ROUTE_RECORD, RULE_RECORD, TUNNEL_DEVICE_RECORD};
 use super::probes::ANSWER_RECORD;
+use super::testing::SIM_OBJECT;
 use super::watching::{CONNECTION_RECORD, CONNECTIONS_RECORD, EVICTION_RECORD, SYSCTL_RECORD};
 use super::{Member, Shape};
 
@@ -336,6 +337,7 @@ pub static RECORDS: &[&Shape] = &[
     &STEP_RECORD,
     &POLICY_OBJECT,
     &STATUS_RECORD,
+    &SIM_OBJECT,
     &ERROR_OBJECT,
 ];
 

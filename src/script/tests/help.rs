@@ -29,10 +29,12 @@ fn run(what: &str, example: &str) {
         _ if example.contains("add_") || example.contains("start_sync") => BARE,
         _ => FULL,
     };
-    let policy = "policy = lvs.policy { name = \"web\", vip = { addr = \"192.168.1.98\", dev = \"eth0\" } }";
-    let mut engine = engine();
+    let sim = if example.contains("sim") { "sim = lvs.sim { policy = \"web.lua\" }" } else { "" };
+    let policy = "policy = lvs.policy { name = \"web\", vip = { addr = \"192.168.1.98\", dev = \"eth0\" }, \
+                  service = { fwmark = 9, servers = { { addr = \"192.168.1.109\" } } } }";
+    let mut engine = engine_for_tests();
     let mut session = busy();
-    for code in [before, policy, example].into_iter().filter(|code| !code.is_empty()) {
+    for code in [before, policy, sim, example].into_iter().filter(|code| !code.is_empty()) {
         let (back, answer) = engine.run(session, Job::Eval { code: code.to_string() });
         session = back;
         answer.unwrap_or_else(|error| panic!("{what}: {error:?}\n{code}"));
@@ -176,6 +178,7 @@ fn records_are_as_they_are_described() {
         "LvsPlanStep" => "lvs.plan(function() web:del_server '192.168.1.107' end).steps",
         "LvsPolicy" => "{ lvs.policy { name = 'web' } }",
         "LvsPolicyStatus" => "{ lvs.policy { name = 'web' }:status() }",
+        "LvsSim" => "{ lvs.sim() }",
         "LvsError" => "{ select(2, pcall(lvs.del_service, { fwmark = 4 })) }",
         other => panic!("say how a {other} is got"),
     };
@@ -187,13 +190,13 @@ fn records_are_as_they_are_described() {
                 field.name, field.ty
             );
         }
-        if !["LvsPolicy", "LvsError", "LvsConnections"].contains(&shape.class().as_str()) {
+        if !["LvsPolicy", "LvsError", "LvsConnections", "LvsSim"].contains(&shape.class().as_str()) {
             let names = shape.names().map(|name| format!("{name} = true")).collect::<Vec<_>>().join(", ");
             code += &format!(
                 "local told = {{ {names} }} for k in pairs(some[1]) do if not told[k] then error(k) end end\n"
             );
         }
-        let (_, answer) = engine().run(busy(), Job::Eval { code });
+        let (_, answer) = engine_for_tests().run(busy(), Job::Eval { code });
         answer.unwrap_or_else(|error| panic!("{}: {error}", shape.class()));
     }
 }

@@ -64,6 +64,8 @@ fn every_entry_is_bound_and_every_native_is_an_entry() {
             "service" => "lvs.add_service { fwmark = 3 }".to_string(),
             "policy" => "lvs.policy { name = 'x' }".to_string(),
             "connections" => "lvs.connections()".to_string(),
+            // Only in tests; tests of the program call all of them.
+            "sim" => continue,
             owner => owner.to_string(),
         };
         let code = format!("local it = {place} return type(it.{})", entry.last());

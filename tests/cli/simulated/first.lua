@@ -1,0 +1,1 @@
+return require "pool" { name = "first", health = { http = { path = "/healthz" }, initial = "first" } }

@@ -1,0 +1,1 @@
+return require "pool" { name = "order", health = { http = { path = "/healthz" }, rise = 1, fall = 1, max_change = 1 }, slow_start = { over = "4m", from = 1 }, weight = function(_, facts) if facts.probe.headers.w then return tonumber(facts.probe.headers.w) end end }
