@@ -6,6 +6,7 @@ mod clock;
 mod connections;
 mod context;
 mod done;
+mod duration;
 mod export;
 mod find;
 mod handover;

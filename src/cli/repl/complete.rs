@@ -2,8 +2,9 @@
 //! registry, the VM and the machine.
 
 use super::commands::{COMMANDS, Takes};
-use super::core::{Repl, policies};
+use super::core::Repl;
 use super::live::{Value, settings, values};
+use super::names::policies;
 use crate::model::Sysctl;
 use crate::script::schema::{Schema, Ty};
 use crate::script::{Cursor, Entry, Expected, Inside, Seg, Slot, Word, cursor, expected, help};

@@ -1,11 +1,11 @@
 //! The prompt without its terminal: one VM for the session, one run for each line.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::changes::Changes;
 use super::line::Machines;
+use super::names::identifier;
 use super::stage::Stage;
 use super::words;
 use crate::backend::{Services, Want};
@@ -387,21 +387,4 @@ fn status(status: Option<(String, String)>) -> String {
         Some((word, why)) => format!("status {word}: {why}\n"),
         None => String::new(),
     }
-}
-
-/// `web_health` of `web-health`.
-pub fn identifier(stem: &str) -> String {
-    let clean: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if clean.starts_with(|c: char| c.is_ascii_digit()) { format!("_{clean}") } else { clean }
-}
-
-/// Where policies are, for the banner and for completion.
-pub fn policies(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let paths =
-        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "lua"));
-    let mut names: Vec<String> =
-        paths.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
-    names.sort();
-    names
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::core::{Repl, policies};
+use super::core::Repl;
+use super::names::policies;
 use crate::cli::machine::Machine;
 use crate::model::{Protocol, SYSCTLS, Scheduler, ServiceKey, State, SysctlName, show_endpoint};
 use crate::script::Entry;

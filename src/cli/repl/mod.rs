@@ -9,6 +9,7 @@ mod history;
 mod keys;
 mod line;
 mod live;
+mod names;
 mod piped;
 mod stage;
 mod terminal;

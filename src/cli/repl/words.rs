@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use clap::CommandFactory;
 
 use super::commands::COMMANDS;
-use super::core::{Repl, identifier, policies};
+use super::core::Repl;
+use super::names::{identifier, policies};
 use crate::backend::Want;
 use crate::cli::args::Arguments;
 use crate::cli::machine::Machine;
