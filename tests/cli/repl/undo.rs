@@ -10,6 +10,7 @@ fn every_kind_of_change_is_undone() {
     pty.says("web = get_service { fwmark = 3 }");
     pty.says("add_mark { mark = 5, daddr = \"192.168.1.97\", proto = \"tcp\", dports = { 80, 443 } }");
     pty.says("add_vip { addr = \"192.168.1.97/32\", dev = \"eth0\" }");
+    pty.says("sysctl(\"net.ipv4.vs.expire_nodest_conn\", 1)");
     let (before, delta) = (here.state_text(), pty.says(".delta"));
     let lines = [
         "add_service { udp = \"192.168.1.99:53\", scheduler = \"rr\" }",
@@ -26,6 +27,10 @@ fn every_kind_of_change_is_undone() {
         "del_vip { addr = \"192.168.1.99/32\", dev = \"eth0\" }",
         "set_timeouts { tcp = 100, udp = 30 }",
         "start_sync { role = \"master\", dev = \"eth0\" }",
+        "sysctl(\"net.ipv4.vs.expire_nodest_conn\", 0)",
+        "add_local_route { mark = 9, table = 100 }",
+        "add_tunnel { dev = \"unpack\", type = \"ipip\" }",
+        "add_gue_port { port = 6080 }",
         "lvs.apply { service = { fwmark = 3, scheduler = \"sh\", servers = {} } }",
         "transaction(function() web:del_server \"192.168.1.109\" del_vip { addr = \"192.168.1.99/32\", dev = \"eth0\" } end)",
     ];
@@ -38,9 +43,24 @@ fn every_kind_of_change_is_undone() {
         assert_eq!(here.state_text(), before, "{line}: {said}");
     }
     assert_eq!(pty.says(".delta"), delta);
-    pty.says(".undo 2");
+    pty.says(".undo 3");
     assert_eq!(pty.says(".delta"), "nothing was changed in this session");
     assert_eq!(pty.says(".undo"), "nothing to undo: this session has changed nothing that stands");
+}
+
+#[test]
+fn what_was_changed_is_told_in_every_spelling() {
+    let here = director();
+    let mut pty = Pty::start(&here, &["repl"]);
+    pty.says("get_service { fwmark = 3 }:set_server(\"192.168.1.109\", { weight = 4 })");
+    pty.says("add_mark { mark = 9, daddr = \"192.168.1.100\", proto = \"tcp\", dports = 80 }");
+    let ipvsadm = pty.says(".delta ipvsadm");
+    assert!(ipvsadm.contains("ipvsadm -e -f 3 -r 192.168.1.109 -g -w 4"), "{ipvsadm}");
+    assert!(ipvsadm.contains("nft"), "{ipvsadm}");
+    let nft = pty.says(".delta nft");
+    assert!(nft.contains("192.168.1.100 . tcp . 80 comment") && !nft.contains("ipvsadm"), "{nft}");
+    let lua = pty.says(".delta lua");
+    assert!(lua.contains("set_server(\"192.168.1.109\"") && lua.contains("lvs.add_mark"), "{lua}");
 }
 
 #[test]
