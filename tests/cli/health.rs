@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::support::{Ended, Playground};
 
 /// An HTTP server that can be told to fail.
-struct Server {
+pub struct Server {
     addr: String,
     port: u16,
     well: Arc<AtomicBool>,
@@ -31,23 +31,27 @@ impl Server {
         Server { addr: format!("127.0.0.{host}"), port, well }
     }
 
-    fn fails(&self) {
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn fails(&self) {
         self.well.store(false, Ordering::Relaxed);
     }
 
-    fn works(&self) {
+    pub fn works(&self) {
         self.well.store(true, Ordering::Relaxed);
     }
 }
 
-struct Site {
-    here: Playground,
-    a: Server,
-    b: Server,
+pub struct Site {
+    pub here: Playground,
+    pub a: Server,
+    pub b: Server,
 }
 
 /// A started policy of two servers, with `more` in it.
-fn site(more: &str) -> Site {
+pub fn site(more: &str) -> Site {
     let here = Playground::new();
     let a = Server::new(2, 0);
     let b = Server::new(3, a.port);
@@ -56,7 +60,7 @@ fn site(more: &str) -> Site {
     Site { here, a, b }
 }
 
-fn policy(a: &Server, more: &str) -> String {
+pub fn policy(a: &Server, more: &str) -> String {
     format!(
         r#"return lvs.policy {{
   name = "web",
@@ -77,12 +81,12 @@ fn policy(a: &Server, more: &str) -> String {
 }
 
 impl Site {
-    fn run(&self, words: &[&str]) -> Ended {
+    pub fn run(&self, words: &[&str]) -> Ended {
         self.here.run(words)
     }
 
     /// The weights in the table, by address; `None` for a server that is not there.
-    fn weights(&self) -> [Option<i64>; 2] {
+    pub fn weights(&self) -> [Option<i64>; 2] {
         let list = self.run(&["list", "--json"]).ok().json();
         let servers = list["services"][0]["servers"].as_array().cloned().unwrap_or_default();
         let weight = |addr: &str| {
@@ -249,27 +253,6 @@ fn changes_are_told_to_the_hook() {
     let dry = site.run(&["drain", "-n", "web", "127.0.0.2"]).ok();
     assert_eq!(dry.err, "");
     assert_eq!(site.weights(), [Some(8), Some(0)]);
-}
-
-#[test]
-fn many_checks_at_once() {
-    let site = site("");
-    let runs: Vec<_> = (0..50)
-        .map(|_| {
-            let mut command = site.here.command(&["check", "web"]);
-            command.stdout(std::process::Stdio::piped()).spawn().expect("the program")
-        })
-        .collect();
-    let mut left = 0;
-    for run in runs {
-        let ended = run.wait_with_output().expect("an end");
-        assert!(ended.status.success());
-        let out = String::from_utf8_lossy(&ended.stdout).into_owned();
-        let skipped = out.contains("another run is at work on 'web'; left to it");
-        assert!(skipped || out.contains("nothing to change"), "{out}");
-        left += usize::from(skipped);
-    }
-    assert!(left < 50, "nobody checked");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod policies;
 mod probes;
 mod reading;
 mod repl;
+mod rounds;
 mod service;
 mod shared;
 mod simulated;
