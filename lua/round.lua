@@ -128,7 +128,11 @@ local function round(pool, rules, past, asked, admin, now)
       end
       if word and word.weight and one.reason == "base" then one.reason = "weight" end
       local said = detail(one, h, word, rules, heard[server.target])
-      weights[one.addr] = { weight = one.weight or 0, reason = one.reason, base = one.facts.base, gone = one.weight == nil }
+      weights[one.addr] = {
+        weight = one.weight or 0, reason = one.reason, base = one.facts.base, gone = one.weight == nil,
+        -- Where its row of answers is kept, when that is not said by its name.
+        target = server.target ~= one.addr and server.target ~= server.addr and server.target or nil,
+      }
       result.weights[#result.weights + 1] =
         { service = service.service, server = one.addr, weight = one.weight, reason = one.reason, detail = said }
       if one.weight ~= one.from then

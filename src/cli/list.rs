@@ -133,6 +133,11 @@ impl Only {
         self.service.is_some() || self.policy.is_some() || self.mark.is_some()
     }
 
+    /// Whether it is about one service.
+    fn names_one(&self) -> bool {
+        self.service.is_some() || self.mark.is_some()
+    }
+
     fn is_all(&self) -> bool {
         !self.is_of_services() && self.server.is_none()
     }
@@ -254,12 +259,16 @@ pub fn list(context: &Context, args: ListArgs) -> Result<Done> {
     }
     let owner = |key: &_| owners.get(key).cloned();
     let ListArgs { wide, stats, rate, thresholds, .. } = args;
+    let mut shown = seen.state.clone();
+    // Who names one wants to see it.
+    let hidden = if args.only.names_one() { 0 } else { shown.hide_ways() };
     let view = ListView {
-        state: &seen.state,
+        state: &shown,
         live: &seen.observed,
         owner: &owner,
         columns: Columns { wide, stats, rate, thresholds },
         sort: args.sort.map(SortKey::from).unwrap_or_default(),
+        hidden,
         width: context.width(),
     };
     let done = Done::text(list_text(&view, context.style()));

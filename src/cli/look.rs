@@ -101,7 +101,8 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
         .with("started_boot_s", saved.started as u64)
         .with("drift", lines.clone());
     let done = with_state(done, state_value(&mine, &seen.observed, |_| Some(name.clone())));
-    let servers = mine.services.iter().flat_map(|(key, entry)| {
+    let services = mine.services.iter().filter(|(key, entry)| !entry.service.is_way(key));
+    let servers = services.flat_map(|(key, entry)| {
         entry.servers.iter().map(|(id, server)| cared.value(key, id, Some(server.weight.get())))
     });
     let health: Vec<Value> = servers.filter(|_| cared.known()).collect();

@@ -154,7 +154,8 @@ fn policy(
 }
 
 fn service(out: &mut Metrics, policy: &str, key: &ServiceKey, cared: &care::Cared, seen: &Snapshot) {
-    let Some(entry) = seen.state.service(key) else { return };
+    // What checks go through says nothing of what clients have.
+    let Some(entry) = seen.state.service(key).filter(|entry| !entry.service.is_way(key)) else { return };
     let service = key.to_string();
     let labels = [("policy", policy), ("service", service.as_str())];
     let scheduler = entry.service.scheduler.to_string();

@@ -82,8 +82,9 @@ impl Reading {
     fn text(&self, context: &Context, live: &Observed, said: &str) -> String {
         let owner = |key: &ServiceKey| self.owners.get(key).cloned();
         let columns = Columns { stats: true, rate: true, ..Columns::default() };
-        let (state, sort, width) = (&self.seen.state, SortKey::Name, context.width());
-        let view = ListView { state, live, owner: &owner, columns, sort, width };
+        let (mut state, sort, width) = (self.seen.state.clone(), SortKey::Name, context.width());
+        let hidden = if state.services.len() > 1 { state.hide_ways() } else { 0 };
+        let view = ListView { state: &state, live, owner: &owner, columns, sort, hidden, width };
         let table = stats_text(&view);
         let table = if table.is_empty() { "no services\n".to_string() } else { table };
         format!("{table}\n{said}\n")

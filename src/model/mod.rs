@@ -17,6 +17,7 @@ mod stats;
 mod sync;
 mod sysctl;
 mod unpack;
+mod way;
 
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
 pub use connection::{Connection, ConnectionState, PeData, Target};
@@ -32,6 +33,7 @@ pub use stats::{ServerLive, Stats};
 pub use sync::{SyncDaemon, SyncRole};
 pub use sysctl::{SYSCTLS, Sysctl, Values};
 pub use unpack::{DeviceKind, Fou, FouKey, TunnelDevice};
+pub use way::WayMarks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -109,6 +111,13 @@ pub struct Snapshot {
 }
 
 impl State {
+    /// Takes out the services that only checks go through, and says how many these were.
+    pub fn hide_ways(&mut self) -> usize {
+        let all = self.services.len();
+        self.services.retain(|key, entry| !entry.service.is_way(key));
+        all - self.services.len()
+    }
+
     /// The service and its servers, if it exists.
     pub fn service(&self, key: &ServiceKey) -> Option<&ServiceEntry> {
         self.services.get(key).map(Arc::as_ref)

@@ -23,7 +23,9 @@ pub const EXPIRE_QUIESCENT: &str = "net.ipv4.vs.expire_quiescent_template";
 /// `machine` is `None` when nothing is known of the kernel.
 pub fn lint(desired: &State, seen: &State, machine: Option<&Capabilities>) -> Vec<Warning> {
     let mut out = Vec::new();
-    for (key, entry) in &desired.services {
+    // What checks go through is made as it must be, and its packets are marked by the checks themselves.
+    let services = desired.services.iter().filter(|(key, entry)| !entry.service.is_way(key));
+    for (key, entry) in services {
         let mut warn = |server: Option<&ServerKey>, message: String| {
             let subject = match server {
                 Some(server) => format!("{key} {server}"),

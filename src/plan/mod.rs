@@ -27,7 +27,7 @@ pub use order::{rank, sort};
 pub use owned::Owned;
 pub use refusal::{no_service, refusal};
 pub use rules::{World, advance, check_mark};
-pub use session::{Declared, Evicted, Evicting, Mode, Savepoint, Session};
+pub use session::{Declared, Evicted, Evicting, Lent, Mode, Savepoint, Session};
 pub use step::{Step, Thing};
 
 use serde::{Deserialize, Serialize};

@@ -55,6 +55,9 @@ pub struct Route {
     pub dev: Option<IfName>,
     /// `SO_MARK`: for policy routing, and for going through IPVS by a service of that mark.
     pub mark: Option<u32>,
+    /// Without `from`: the source is the address from which this machine talks to that one. To an address that it has
+    /// itself it would talk from the same address, and the answer would never come back.
+    pub facing: Option<IpAddr>,
 }
 
 /// What is asked.

@@ -20,10 +20,26 @@ pub fn socket(addr: IpAddr, route: &Route, ty: Type, protocol: Option<Protocol>)
     if let Some(dev) = &route.dev {
         socket.bind_device(Some(dev.to_string().as_bytes()))?;
     }
-    if let Some(from) = route.from {
+    let facing = route.facing.filter(|facing| facing.is_ipv4() == addr.is_ipv4());
+    let from = match (route.from, facing) {
+        (Some(from), _) => Some(from),
+        (None, Some(facing)) => Some(source_towards(facing, route)?),
+        (None, None) => None,
+    };
+    if let Some(from) = from {
         socket.bind(&SocketAddr::new(from, 0).into())?;
     }
     Ok(socket)
+}
+
+/// The address from which this machine talks to that one; no packet is sent to find out.
+fn source_towards(addr: IpAddr, route: &Route) -> io::Result<IpAddr> {
+    const ANY_PORT: u16 = 9;
+    let plain = Route { dev: route.dev.clone(), ..Route::default() };
+    let asking = socket(addr, &plain, Type::DGRAM, Some(Protocol::UDP))?;
+    asking.connect(&SocketAddr::new(addr, ANY_PORT).into())?;
+    let local = asking.local_addr()?.as_socket();
+    local.map(|local| local.ip()).ok_or_else(|| io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))
 }
 
 /// A connection to the server of this job.
@@ -64,6 +80,10 @@ fn local(job: &Job, error: &io::Error) -> Trouble {
         Some(libc::ENODEV) => {
             let dev = job.route.dev.as_ref().map_or(String::new(), ToString::to_string);
             Trouble::blind(format!("there is no device {dev} here"))
+        }
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH) if job.route.facing.is_some() => {
+            let to = job.route.facing.map(|to| to.to_string()).unwrap_or_default();
+            Trouble::blind(format!("this machine has no route to {to}"))
         }
         Some(libc::EADDRNOTAVAIL) => {
             let from = job.route.from.map(|from| from.to_string()).unwrap_or_default();

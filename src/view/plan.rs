@@ -81,8 +81,42 @@ impl Tree<'_> {
                 actions.entry(*key).or_default().push(action);
             }
         }
-        for key in keys {
+        let (ways, services): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|key| self.is_way(key, actions.get(key)));
+        for key in services {
             self.service(&key, &actions.remove(&key).unwrap_or_default());
+        }
+        self.ways(&ways, &actions);
+    }
+
+    /// Whether a service is one that checks go through, before or after.
+    fn is_way(&self, key: &ServiceKey, actions: Option<&Vec<&Action>>) -> bool {
+        let added = actions.into_iter().flatten().find_map(|action| match &action.step {
+            Step::AddService { service, .. } => Some(service),
+            _ => None,
+        });
+        let there = self.view.actual.services.get(key).map(|entry| &entry.service);
+        added.or(there).is_some_and(|service| service.is_way(key))
+    }
+
+    /// One line for all that checks go through: nobody has to look at these.
+    fn ways(&mut self, keys: &[ServiceKey], actions: &BTreeMap<ServiceKey, Vec<&Action>>) {
+        let mut signs: BTreeMap<char, usize> = BTreeMap::new();
+        for key in keys {
+            let own = actions.get(key).map_or(&[][..], Vec::as_slice);
+            let whole = own.iter().find(|action| action.step.kind() == "service").or(own.first());
+            let sign = match whole {
+                Some(action) => self.judge(action).0,
+                None => '=',
+            };
+            *signs.entry(sign).or_default() += 1;
+        }
+        for (sign, count) in signs {
+            let words = match count {
+                1 => "through IPVS to 1 server".to_string(),
+                many => format!("through IPVS to {many} servers"),
+            };
+            self.push(sign, 0, "checks".to_string(), words, String::new());
         }
     }
 

@@ -47,6 +47,14 @@ pub struct ServerCare {
     pub note: String,
 }
 
+/// `1 service of its own`, `3 services of their own`
+fn counted(ways: usize) -> String {
+    match ways {
+        1 => "1 service of its own".to_string(),
+        many => format!("{many} services of their own"),
+    }
+}
+
 pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     let name = style.bold(view.name);
     let Some(up) = view.up else { return format!("{name}   not started\n") };
@@ -64,7 +72,9 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
     if let Some(why) = degraded {
         out.push_str(&format!("{}\n", style.signed('!', &format!("! {why}"))));
     }
-    for (key, entry) in &view.mine.services {
+    let (ways, services): (Vec<_>, Vec<_>) =
+        view.mine.services.iter().partition(|(key, entry)| entry.service.is_way(key));
+    for (key, entry) in services {
         let mut line = format!("service {key}  {}", entry.service);
         let fed = fed_by(key, view.mine);
         if !fed.is_empty() {
@@ -78,6 +88,9 @@ pub fn status_text(view: &StatusView<'_>, style: Style) -> String {
         if !servers.is_empty() {
             out.push_str(&format!("\n{servers}\n"));
         }
+    }
+    if !ways.is_empty() {
+        out.push_str(&format!("checks go through IPVS, by {}\n", counted(ways.len())));
     }
     for key in view.mine.vips.keys() {
         out.push_str(&format!("vip {key}\n"));

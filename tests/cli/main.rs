@@ -23,5 +23,6 @@ mod support;
 mod telling;
 mod tooling;
 mod trust;
+mod via;
 mod world;
 mod wrong;

@@ -117,6 +117,45 @@ fn a_drain_fails_no_request() {
     assert_eq!(failed, 0, "of {asked}");
 }
 
+/// A client that will not go and templates that last: the deadline ends both, and rounds go on meanwhile.
+#[test]
+fn a_drain_ends_as_it_was_told() {
+    needs!(ipvs);
+    let net = direct();
+    let director = net.director();
+    let text = POLICY.replace("scheduler = \"wrr\",", "scheduler = \"wrr\", persistent = 600,");
+    let file = write("web", &text);
+    lvsh(director, &format!("start {file}"));
+    lvsh(director, &format!("check {file}"));
+    // One after the other: wrr gives the second server one of two clients.
+    let mut held: Vec<_> =
+        net.clients().map(|client| client.connect(&format!("{VIP}:80")).expect("a connection")).collect();
+    let of_rs2 =
+        || director.conns().into_iter().filter(|conn| conn.server.0.to_string() == SERVERS[1]).count();
+    eventually(Duration::from_secs(10), "rs2 has a client and its template", || {
+        (of_rs2() >= 2).then_some(())
+    });
+    let before = director.read_sysctl("net.ipv4.vs.expire_nodest_conn");
+    let drain = format!("drain {file} 192.168.1.109 --reason kernel --wait --for 8s --evict");
+    let mut waiting = director.lvsh_cmd(&drain).spawn();
+    eventually(Duration::from_secs(20), "the drain", || (weights(director) == [8, 0]).then_some(()));
+    let round = lvsh(director, &format!("check {file}"));
+    assert!(!round.stdout.contains("another run is at work"), "checks go on: {}", round.stdout);
+    let status = lvsh(director, &format!("status {file}")).stdout;
+    assert!(status.contains("DRAIN") && status.contains(" left: kernel"), "{status}");
+    assert!(of_rs2() >= 2, "nothing was ended before the time was over");
+    assert!(waiting.wait().expect("an end").success());
+    assert_eq!(weights(director), [8, -1], "removed, as the policy tells");
+    assert_eq!(of_rs2(), 0, "and what was left is ended");
+    assert_eq!(director.read_sysctl("net.ipv4.vs.expire_nodest_conn"), before);
+    for client in net.clients() {
+        assert_eq!(client.server_of(&format!("http://{VIP}/")), "rs1");
+    }
+    held.clear();
+    lvsh(director, &format!("undrain {file} 192.168.1.109"));
+    assert_eq!(weights(director), [8, 8]);
+}
+
 #[test]
 fn the_script_by_hand_does_the_same() {
     needs!(ipvs);

@@ -71,9 +71,12 @@ impl Cared {
         self.decided.servers.get(server).or_else(|| self.decided.servers.get(&addr?))
     }
 
-    /// What the last round knew of a server's target, by its key or by its address alone.
-    fn target(&self, server: &str) -> Option<&Map<String, Value>> {
+    /// What the last round knew of a server's target: by the name that was written down, its key, or its address alone.
+    fn target(&self, server: &str, last: Option<&Value>) -> Option<&Map<String, Value>> {
         let servers = self.memory.get("servers")?;
+        if let Some(target) = last.and_then(|last| last.get("target")?.as_str()) {
+            return servers.get(target).and_then(Value::as_object);
+        }
         let addr = crate::model::parse_endpoint(server).ok().map(|(addr, _)| addr.to_string());
         servers.get(server).or_else(|| servers.get(addr?)).and_then(Value::as_object)
     }
@@ -91,7 +94,7 @@ impl Cared {
     /// What is known of a server, as numbers and words.
     pub fn facts(&self, service: &ServiceKey, server: &str) -> Facts {
         let last = self.memory.get("weights").and_then(|all| all.get(service.to_string())?.get(server));
-        let target = self.target(server);
+        let target = self.target(server, last);
         let state = self.decision(server).and_then(|decision| decision.state.clone());
         Facts {
             base: last.and_then(|last| u32::try_from(last.get("base")?.as_u64()?).ok()),
@@ -117,7 +120,7 @@ impl Cared {
         let admin = decision.and_then(|decision| decision.state.as_deref()).unwrap_or("ready");
         let admin = if admin == "ready" { admin.to_string() } else { admin.to_uppercase() };
         let mut care = ServerCare { weight, admin, ..ServerCare::default() };
-        if let Some(target) = self.target(server) {
+        if let Some(target) = self.target(server, last) {
             let number = |name: &str| target.get(name).and_then(Value::as_u64).unwrap_or(0);
             care.health = match target.get("up") {
                 Some(Value::Bool(true)) if number("bad") > 0 => format!("up   {} bad", number("bad")),

@@ -45,12 +45,20 @@ pub struct Arguments {
 
 pub fn import(context: &Context, arguments: &Arguments) -> Result<Done> {
     let Arguments { file, format, name, output, apply, replace } = arguments;
-    let dump = match file {
+    let mut dump = match file {
         Some(file) => source::read(context, file, *format)?,
         None => Dump::whole(context.backend(true)?.snapshot(&Dump::want())?.state),
     };
     if *apply {
         return apply::apply(context, &dump, *replace);
+    }
+    let ways = dump.state.hide_ways();
+    if ways > 0 {
+        let what = if ways == 1 { "1 service" } else { &format!("{ways} services") };
+        context.warn(
+            "not imported",
+            format!("{what} that health checks go through; health = {{ via = \"vip\" }} makes them"),
+        );
     }
     let read = file.as_deref().filter(|file| *file != Path::new("-"));
     let name = name.clone().unwrap_or_else(|| name_of(&dump, output.as_deref().or(read)));

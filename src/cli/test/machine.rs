@@ -154,7 +154,9 @@ impl Simulated for Sim {
 
     fn weights(&self) -> BTreeMap<String, BTreeMap<String, u32>> {
         let memory = self.memory();
-        let services = memory.state.services.iter().map(|(key, entry)| {
+        // What checks go through is no service of clients.
+        let services = memory.state.services.iter().filter(|(key, entry)| !entry.service.is_way(key));
+        let services = services.map(|(key, entry)| {
             let own = key.port();
             let one = |(server, value): (&ServerKey, &crate::model::Server)| {
                 // As the policy names it: a port that is the service's own is not written.
@@ -171,7 +173,7 @@ impl Simulated for Sim {
         let (addr, port) = parse_endpoint(server).map_err(Error::bad_value)?;
         let mut memory = self.memory();
         let fits = |key: &ServerKey| key.addr == addr && port.is_none_or(|port| key.port == port);
-        let services = memory.state.services.iter();
+        let services = memory.state.services.iter().filter(|(key, entry)| !entry.service.is_way(key));
         let found: Vec<(ServiceKey, ServerKey)> = services
             .flat_map(|(service, entry)| entry.servers.keys().map(|key| (*service, *key)))
             .filter(|(_, key)| fits(key))

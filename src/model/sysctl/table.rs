@@ -311,6 +311,15 @@ pub static SYSCTLS: &[Sysctl] = &[
         "0 only while an old backup listens.",
     ),
     of(
+        "net.ipv4.conf.*.accept_local",
+        Switch,
+        "0",
+        "",
+        "1: packets may come from an address that is this machine's own too.",
+        "A director that has the address itself needs 1 to hear the answers of direct routing, as checks with via = \"vip\" do; \
+         1 lets in forged packets from its own addresses.",
+    ),
+    of(
         "net.ipv4.conf.*.arp_announce",
         Values::Range(0, 2),
         "0",

@@ -16,6 +16,8 @@ use crate::plan::{Owned, Step, Thing, diff, refusal};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Declared {
     pub services: BTreeMap<ServiceKey, Arc<ServiceEntry>>,
+    /// What its health checks go through: one service for each server, with a mark that nobody else sets.
+    pub ways: BTreeMap<ServiceKey, Arc<ServiceEntry>>,
     pub marks: BTreeMap<MarkSelector, Fwmark>,
     pub vips: BTreeSet<VipKey>,
     pub rules: BTreeSet<RuleKey>,
@@ -47,9 +49,10 @@ impl Declared {
 
     /// How many things shall be there; settings always are.
     pub fn len(&self) -> usize {
-        let servers: usize = self.services.values().map(|entry| entry.servers.len()).sum();
+        let all = self.services.values().chain(self.ways.values());
+        let servers: usize = all.map(|entry| entry.servers.len()).sum();
         let paths = self.rules.len() + self.routes.len() + self.tunnels.len() + self.gue_ports.len();
-        self.services.len() + servers + self.marks.len() + self.vips.len() + paths
+        self.services.len() + self.ways.len() + servers + self.marks.len() + self.vips.len() + paths
     }
 
     pub fn is_empty(&self) -> bool {
@@ -61,8 +64,8 @@ impl Session {
     /// Makes what is declared be so. What is in the way and not the policy's own is a conflict, unless `adopt`.
     pub fn declare(&mut self, wanted: &Declared, owner: &str, adopt: bool) -> Result<()> {
         self.ensure(&Want {
-            services: Services::of(wanted.services.keys()),
-            marks: !wanted.marks.is_empty(),
+            services: Services::of(wanted.services.keys().chain(wanted.ways.keys())),
+            marks: !wanted.marks.is_empty() || !wanted.ways.is_empty(),
             vips: !wanted.vips.is_empty(),
             routes: !wanted.rules.is_empty() || !wanted.routes.is_empty(),
             tunnels: !wanted.tunnels.is_empty() || !wanted.gue_ports.is_empty(),
@@ -140,6 +143,14 @@ impl Session {
             }
             next.services.insert(*key, entry.clone());
         }
+        for (key, way) in &wanted.ways {
+            // Exactly this one was left by a run whose state is lost: by its tag it is ours.
+            if next.services.get(key) == Some(way) {
+                self.base.services.remove(key);
+            }
+            place_way(next, key, way, owner)?;
+            next.services.insert(*key, Arc::clone(way));
+        }
         for (selector, mark) in &wanted.marks {
             let entry = MarkEntry { mark: *mark, owner: owner.to_string() };
             if let Some(there) = next.marks.get(selector)
@@ -195,6 +206,26 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The mark of a way must be nobody's, whatever is adopted: with another's mark a check would go where that one leads.
+fn place_way(next: &State, key: &ServiceKey, way: &Arc<ServiceEntry>, owner: &str) -> Result<()> {
+    let ServiceKey::Mark { mark, .. } = key else { return Ok(()) };
+    let marked = next.marks.iter().find(|(_, entry)| entry.mark == *mark);
+    let there = match (next.services.get(key), marked) {
+        (Some(entry), _) if entry == way => return Ok(()),
+        (Some(entry), _) => entry.service.to_string(),
+        (None, Some((selector, entry))) => format!("policy '{}' marks {selector} with it", entry.owner),
+        (None, None) => return Ok(()),
+    };
+    let message = format!("cannot add service {key}, which checks go through: the mark is in use (conflict)");
+    let mut error = Error::new(Kind::Conflict, "conflict", message).about(key.to_string());
+    error.op = "add service".to_string();
+    let hint = format!(
+        "health = {{ marks = {{ first, last }} }} in '{owner}' takes other marks; if nobody knows this service, \
+         ipvsadm -D -f {mark} removes it"
+    );
+    Err(error.note(format!("there is: {there}")).hint(hint))
 }
 
 pub(super) fn in_the_way(kind: &str, subject: &str, there: &str, owner: &str) -> Error {

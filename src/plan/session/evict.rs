@@ -156,7 +156,7 @@ impl Session {
     }
 
     /// What was sent since `begun` comes to nothing: there is nothing to take back, now or after a kill.
-    fn forget_sent(&mut self, begun: usize) {
+    pub(super) fn forget_sent(&mut self, begun: usize) {
         let count = self.sent.len().saturating_sub(begun);
         self.sent.truncate(begun);
         if count > 0

@@ -3,6 +3,7 @@
 mod counters;
 mod declare;
 mod evict;
+mod lend;
 mod look;
 mod paths;
 mod rehearsal;
@@ -10,6 +11,7 @@ mod savepoint;
 
 pub use declare::Declared;
 pub use evict::{Evicted, Evicting};
+pub use lend::Lent;
 pub use savepoint::Savepoint;
 
 use std::collections::BTreeMap;

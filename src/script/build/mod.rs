@@ -12,6 +12,6 @@ pub(super) use desired::desired;
 pub(super) use host::{device, sync, sync_role, sysctl_value, timeouts, vip};
 pub(super) use mark::{Marks, marks};
 pub(super) use path::{gue_port, local_route, tunnel_device};
-pub(super) use probe::{Probe, probe};
+pub(super) use probe::{Probe, Via, probe};
 pub(super) use server::{change_server, find_server, server};
 pub(super) use service::{change_service, key, service};

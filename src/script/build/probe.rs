@@ -1,5 +1,6 @@
 //! Checks, from rows of `PROBE`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,16 @@ pub struct Probe {
     pub concurrency: usize,
     /// A Lua pattern for what was seen.
     pub pattern: Option<String>,
+    /// Through IPVS.
+    pub via: Option<Via>,
+}
+
+/// To which address a check through IPVS goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// That of the service: its own, or the one that gets its mark.
+    Vip,
+    Addr(IpAddr),
 }
 
 /// Seconds when the spec does not say.
@@ -63,6 +74,7 @@ pub fn probe(row: &mut Row) -> Checked<Probe> {
         },
         dev: dev.map_err(|why| Fault::bad(why).under("dev"))?,
         mark: row.u32("mark"),
+        facing: None,
     };
     let spec = row.row(kind);
     let list = row.list(kind);
@@ -70,6 +82,7 @@ pub fn probe(row: &mut Row) -> Checked<Probe> {
     if dynamic && kind != "exec" {
         return Err(Fault::bad(format!("'dynamic' goes with exec, not with {kind}")).under("dynamic"));
     }
+    let via = via(row, kind).map_err(|fault| fault.under("via"))?;
     let (check, usual) = check(kind, spec, list, tls, dynamic).map_err(|fault| fault.under(kind))?;
     let port = row.u16("port").or_else(|| spec?.u16("port"));
     Ok(Probe {
@@ -81,7 +94,26 @@ pub fn probe(row: &mut Row) -> Checked<Probe> {
         route,
         concurrency: row.u32("concurrency").map_or(CONCURRENCY, |count| count as usize),
         pattern: row.str("match").map(str::to_string),
+        via,
     })
+}
+
+fn via(row: &Row, kind: &str) -> Checked<Option<Via>> {
+    let Some(text) = row.str("via") else { return Ok(None) };
+    if matches!(kind, "ping" | "exec") {
+        let why = format!("'via' does not go with {kind}, which IPVS would not forward");
+        return Err(Fault::bad(why).hint("a list of probes can have both"));
+    }
+    if row.has("mark") {
+        return Err(Fault::bad("'via' does not go with 'mark': such a check has a mark of its own"));
+    }
+    match (text, text.parse()) {
+        ("vip", _) => Ok(Some(Via::Vip)),
+        (_, Ok(addr)) => Ok(Some(Via::Addr(addr))),
+        (_, Err(_)) => {
+            Err(Fault::bad(format!("bad value for 'via': \"{text}\" is not \"vip\" or an address")))
+        }
+    }
 }
 
 fn check(

@@ -9,6 +9,7 @@ use mlua::{Lua, Table, Value};
 use super::policy::{Inner, Kept, kept};
 use super::probes::{self, Target};
 use super::read::{set, table};
+use super::ways::{self, Ways};
 use crate::backend::{Services, Want};
 use crate::model::{Server, ServerKey, ServiceEntry, ServiceKey, Weight};
 use crate::plan::{Action, Declared, Step, Thing};
@@ -23,16 +24,20 @@ use crate::script::records::lua_fault;
 #[derive(Debug, Default)]
 pub struct Care {
     probes: Vec<Probe>,
+    /// How servers are reached through IPVS, when checks go there.
+    ways: Ways,
     /// For each service.
     sorry: BTreeMap<ServiceKey, (ServerKey, Server)>,
 }
 
 /// Reads what a policy says of health; the rules become a Lua table for `lua/health.lua`.
-pub fn care(lua: &Lua, row: &mut Row, declared: &Declared) -> Checked<(Care, Table)> {
+pub fn care(lua: &Lua, policy: &str, row: &mut Row, declared: &mut Declared) -> Checked<(Care, Table)> {
     let rules = table(lua)?;
     let mut care = Care::default();
     if let Val::Row(mut health) = row.take("health") {
         care.probes = probes_of(&mut health).map_err(|fault| fault.under("health"))?;
+        let ways = ways::declare(&care.probes, &health, policy, declared);
+        care.ways = ways.map_err(|fault| fault.under("health"))?;
         for name in ["rise", "fall", "min_up", "panic", "quorum", "hysteresis", "max_change"] {
             set(&rules, name, health.int(name))?;
         }
@@ -102,8 +107,13 @@ impl Care {
         !self.probes.is_empty() && self.probes.iter().all(anywhere)
     }
 
-    fn target(&self, key: &ServerKey) -> String {
-        if self.by_address() { key.addr.to_string() } else { key.to_string() }
+    /// What is asked for a server of a service: one target that several services share is one question.
+    fn target(&self, service: &ServiceKey, key: &ServerKey) -> String {
+        let bare = if self.by_address() { key.addr.to_string() } else { key.to_string() };
+        match self.ways.get(&(*service, *key)) {
+            Some(way) => format!("{bare} via {}", way.vip),
+            None => bare,
+        }
     }
 }
 
@@ -146,7 +156,7 @@ fn pool(lua: &Lua, host: &Rc<Host>, kept: &Kept) -> Checked<Value> {
             let one = table(lua)?;
             set(&one, "id", id.to_string())?;
             set(&one, "addr", id.addr.to_string())?;
-            set(&one, "target", kept.care.target(id))?;
+            set(&one, "target", kept.care.target(key, id))?;
             set(&one, "base", server.weight.get())?;
             set(&one, "weight", state.server(key, id).map(|server| server.weight.get()))?;
             let live = observed.servers.get(&(*key, *id)).copied().unwrap_or_default();
@@ -170,13 +180,19 @@ fn ask(lua: &Lua, host: &Rc<Host>, kept: &Kept) -> Checked<Value> {
     if care.probes.is_empty() {
         return Ok(Value::Nil);
     }
+    let passages = match care.ways.is_empty() {
+        true => BTreeMap::new(),
+        false => ways::standing(host, &kept.declared, &care.ways)?,
+    };
     let mut targets: BTreeMap<String, Target> = BTreeMap::new();
     for (service, entry) in &kept.declared.services {
         for key in entry.servers.keys() {
             let own =
                 [key.port.0, service.port().map_or(0, |port| port.0)].into_iter().find(|port| *port != 0);
-            let name = care.target(key);
-            targets.entry(name.clone()).or_insert(Target { name, addr: key.addr, port: own });
+            let name = care.target(service, key);
+            let way = care.ways.get(&(*service, *key)).and_then(|way| passages.get(way)).cloned();
+            let target = Target { name: name.clone(), addr: key.addr, port: own, service: None, way };
+            targets.entry(name).or_insert(target);
         }
     }
     let targets: Vec<Target> = targets.into_values().collect();

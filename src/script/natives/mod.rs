@@ -20,6 +20,7 @@ mod servers;
 mod services;
 pub(super) mod sim;
 mod testing;
+mod ways;
 mod world;
 
 pub use policy::check_name;

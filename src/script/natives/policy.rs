@@ -173,7 +173,7 @@ pub fn make(
 ) -> Checked<Value> {
     let mut declared = declare(call, what, row).map_err(|fault| fault.arg(0))?;
     declared.ramps = row.has("slow_start");
-    let (care, rules) = care(call.lua, row, &declared).map_err(|fault| fault.arg(0))?;
+    let (care, rules) = care(call.lua, &name, row, &mut declared).map_err(|fault| fault.arg(0))?;
     read::set(&given, "rules", rules)?;
     call.host.owner.replace(name.clone());
     let make = || -> mlua::Result<Value> {

@@ -1,20 +1,21 @@
 //! Asking servers how they are. The answers are data: a server that is down is no error.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use mlua::{Function, Lua, Table, Value};
 
-use super::Call;
 use super::read::{set, table};
+use super::{Call, ways};
 use crate::error::{Error, Kind};
-use crate::model::parse_endpoint;
-use crate::probe::{Answer, Job, Limits, Verdict, probe_all};
+use crate::model::{ServerKey, ServiceKey, parse_endpoint};
+use crate::probe::{Answer, Job, Limits, Seen, Verdict, probe_all};
 use crate::script::build::{Probe, probe as build};
 use crate::script::convert::{Val, show};
 use crate::script::fault::{Checked, Fault};
 use crate::script::host::Host;
 use crate::script::outside::Question;
-use crate::script::records::lua_fault;
+use crate::script::records::{Id, Records, lua_fault};
 use crate::script::registry::{Entry, Param, Run};
 use crate::script::schema::{PROBE, Ty};
 
@@ -55,15 +56,29 @@ pub struct Target {
     pub name: String,
     pub addr: IpAddr,
     pub port: Option<u16>,
+    pub service: Option<(ServiceKey, ServerKey)>,
+    /// For checks through IPVS.
+    pub way: Option<Passage>,
+}
+
+/// How a check gets through IPVS.
+#[derive(Clone, Debug)]
+pub enum Passage {
+    Open {
+        vip: IpAddr,
+        mark: u32,
+    },
+    /// Why it cannot be gone.
+    Shut(String),
 }
 
 fn one(call: &mut Call<'_>) -> Checked<Value> {
     let target = match call.take(0) {
-        Val::Any(value) => target(&value).map_err(|fault| fault.arg(0))?,
+        Val::Any(value) => target(call.records, &value).map_err(|fault| fault.arg(0))?,
         _ => return Err(Fault::bad("a target is needed").arg(0)),
     };
     let spec = build(&mut call.row(1)?).map_err(|fault| fault.arg(1))?;
-    let answers = ask(call, &[target], &spec)?;
+    let answers = ask(call, &mut [target], &spec)?;
     match answers.into_iter().next() {
         Some(answer) => shown(call.lua, &spec, &answer).map(Value::Table),
         None => Ok(Value::Nil),
@@ -79,10 +94,10 @@ fn many(call: &mut Call<'_>) -> Checked<Value> {
     for index in 1..=length {
         let value: Value = list.get(index).map_err(lua_fault)?;
         let at = usize::try_from(index).unwrap_or_default();
-        targets.push(target(&value).map_err(|fault| fault.item(at).arg(0))?);
+        targets.push(target(call.records, &value).map_err(|fault| fault.item(at).arg(0))?);
     }
     let spec = build(&mut call.row(1)?).map_err(|fault| fault.arg(1))?;
-    let answers = ask(call, &targets, &spec)?;
+    let answers = ask(call, &mut targets, &spec)?;
     let out = table(call.lua)?;
     for (target, answer) in targets.iter().zip(&answers) {
         set(&out, &target.name, shown(call.lua, &spec, answer)?)?;
@@ -91,7 +106,7 @@ fn many(call: &mut Call<'_>) -> Checked<Value> {
 }
 
 /// A record, `{ addr = … }`, or text.
-fn target(value: &Value) -> Checked<Target> {
+fn target(records: &Records, value: &Value) -> Checked<Target> {
     let parse = |text: &str| -> Checked<(IpAddr, Option<u16>)> {
         let (addr, port) = parse_endpoint(text).map_err(Fault::bad)?;
         Ok((addr, port.map(|port| port.0).filter(|port| *port != 0)))
@@ -100,7 +115,7 @@ fn target(value: &Value) -> Checked<Target> {
         Value::String(text) => {
             let name = text.to_string_lossy();
             let (addr, port) = parse(&name)?;
-            Ok(Target { name, addr, port })
+            Ok(Target { name, addr, port, service: None, way: None })
         }
         Value::Table(record) => {
             let Value::String(text) = record.get::<Value>("addr").map_err(lua_fault)? else {
@@ -114,49 +129,92 @@ fn target(value: &Value) -> Checked<Target> {
                 Value::Integer(port) => u16::try_from(port).ok().filter(|port| *port != 0),
                 _ => None,
             };
-            Ok(Target { name, addr, port: port.or(own) })
+            let service = match records.id(record) {
+                Some(Id::Server(service, server)) => Some((service, server)),
+                _ => None,
+            };
+            Ok(Target { name, addr, port: port.or(own), service, way: None })
         }
         other => Err(Fault::bad(format!("{} is not a server: a record, or \"192.0.2.1\"", show(other)))),
     }
 }
 
-fn ask(call: &Call<'_>, targets: &[Target], spec: &Probe) -> Checked<Vec<Answer>> {
+fn ask(call: &Call<'_>, targets: &mut [Target], spec: &Probe) -> Checked<Vec<Answer>> {
+    let lent = ways::lend(call.host, spec, targets).map_err(|fault| fault.arg(1))?;
     let questions: Vec<_> = targets.iter().map(|target| (target, spec)).collect();
-    ask_all(call.host, &questions).map_err(|fault| fault.arg(1))
+    let answers = ask_all(call.host, &questions).map_err(|fault| fault.arg(1));
+    if let Some(lent) = lent {
+        call.host.with(|session| session.give_back(lent))?;
+    }
+    answers
 }
 
 /// Asks all at once; the answers are in the order of the questions.
 pub fn ask_all(host: &Host, questions: &[(&Target, &Probe)]) -> Checked<Vec<Answer>> {
     let mut jobs = Vec::with_capacity(questions.len());
     for (target, spec) in questions {
-        let Some(port) = spec.port.or(target.port).or(spec.usual) else {
-            let kind = spec.kind;
-            let text = format!("a {kind} check of {} needs a port", target.name);
-            return Err(Fault::bad(text).hint(format!("port = 80 beside {kind}")));
-        };
-        let (check, route) = (spec.check.clone(), spec.route.clone());
-        jobs.push(Job { addr: target.addr, port, check, timeout: spec.timeout, route });
+        jobs.push(job(target, spec)?);
     }
-    if let Some(asked) = &host.outside.asked {
-        let names = questions.iter().map(|(target, spec)| (target.name.clone(), spec.kind));
-        let scripted = names.zip(jobs).map(|((name, kind), job)| Question {
-            name,
-            addr: job.addr,
-            port: job.port,
-            kind,
-            check: job.check,
-        });
-        return (asked.0)(scripted.collect()).map_err(Fault::new);
-    }
-    let cancelled = || host.cancel.reason().is_some();
-    let concurrency = questions.iter().map(|(_, spec)| spec.concurrency).max().unwrap_or(1);
-    let answers = probe_all(jobs, &Limits { concurrency, cancelled: &cancelled })
-        .map_err(|error| Fault::new(Error::new(Kind::Io, "io", format!("cannot make checks: {error}"))))?;
+    let asking = questions.iter().zip(&jobs).filter_map(|((target, spec), job)| {
+        let job = job.as_ref().ok()?;
+        Some((*target, *spec, job.clone()))
+    });
+    let answers = match &host.outside.asked {
+        Some(asked) => {
+            let scripted = asking.map(|(target, spec, job)| Question {
+                // A test answers for the server, whichever way it is asked.
+                name: target.name.split(" via ").next().unwrap_or_default().to_string(),
+                addr: target.addr,
+                port: job.port,
+                kind: spec.kind,
+                check: job.check,
+            });
+            Some((asked.0)(scripted.collect()).map_err(Fault::new)?)
+        }
+        None => {
+            let cancelled = || host.cancel.reason().is_some();
+            let concurrency = questions.iter().map(|(_, spec)| spec.concurrency).max().unwrap_or(1);
+            let limits = Limits { concurrency, cancelled: &cancelled };
+            probe_all(asking.map(|(_, _, job)| job).collect(), &limits).map_err(|error| {
+                Fault::new(Error::new(Kind::Io, "io", format!("cannot make checks: {error}")))
+            })?
+        }
+    };
     match (answers, host.stop()) {
-        (Some(answers), _) => Ok(answers),
+        (Some(answers), _) => {
+            let mut answers = answers.into_iter();
+            // Those that could not be asked have their answer already.
+            Ok(jobs.into_iter().filter_map(|job| job.map_or_else(Some, |_| answers.next())).collect())
+        }
         (None, Some(stop)) => Err(Fault::new(stop)),
         (None, None) => Ok(Vec::new()),
     }
+}
+
+/// What to do for one question; an answer at once where no way leads to the server.
+fn job(target: &Target, spec: &Probe) -> Checked<Result<Job, Answer>> {
+    let Some(port) = spec.port.or(target.port).or(spec.usual) else {
+        let kind = spec.kind;
+        let text = format!("a {kind} check of {} needs a port", target.name);
+        return Err(Fault::bad(text).hint(format!("port = 80 beside {kind}")));
+    };
+    let (check, timeout, mut route) = (spec.check.clone(), spec.timeout, spec.route.clone());
+    let addr = match (spec.via, &target.way) {
+        (None, _) => target.addr,
+        (Some(_), Some(Passage::Open { vip, mark })) => {
+            (route.mark, route.facing) = (Some(*mark), Some(target.addr));
+            *vip
+        }
+        (Some(_), shut) => {
+            let err = match shut {
+                Some(Passage::Shut(why)) => why.clone(),
+                _ => format!("no way through IPVS leads to {}", target.name),
+            };
+            let (verdict, time) = (Verdict::Unknown, Duration::ZERO);
+            return Ok(Err(Answer { verdict, time, err, seen: Seen::default() }));
+        }
+    };
+    Ok(Ok(Job { addr, port, check, timeout, route }))
 }
 
 /// An answer as Lua sees it.

@@ -31,7 +31,7 @@ pub static ENTRIES: &[Entry] = &[
         )
         .optional()],
         Run::Native(services),
-        "All virtual services, sorted.",
+        "All virtual services, sorted; without those that only health checks go through.",
     )
     .returns("LvsService[]")
     .like("ipvsadm -Ln")
@@ -100,7 +100,8 @@ fn services(call: &mut Call<'_>) -> Checked<Value> {
             Val::Row(filter) => matches(filter, entry.0, entry.1),
             _ => true,
         };
-        Ok(state.services.iter().filter(fits).map(|(key, _)| *key).collect())
+        let own = |entry: &(&ServiceKey, &Arc<ServiceEntry>)| !entry.1.service.is_way(entry.0);
+        Ok(state.services.iter().filter(own).filter(fits).map(|(key, _)| *key).collect())
     })?;
     let mut out = Vec::with_capacity(keys.len());
     for key in keys {

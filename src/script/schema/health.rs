@@ -113,6 +113,14 @@ pub static HEALTH: Schema = Schema {
             ),
             "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, quorum = 4, hysteresis = 1 } }",
         ),
+        eg(
+            field(
+                "marks",
+                Ty::List(&Ty::Mark),
+                "First and last mark for checks with via; from 0x76000000 to 0x76ffffff when left out.",
+            ),
+            "return lvs.policy { name = \"web\", health = { tcp = { port = 80 }, via = \"vip\", marks = { 1000, 1999 } } }",
+        ),
         eg(field("flap", Ty::Table(&FLAP), "Damping of servers that come and go."), FLAPPING),
         eg(
             field(

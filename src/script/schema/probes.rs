@@ -273,6 +273,15 @@ pub(super) const MARK: Field = eg(
     field("mark", Ty::Mark, "Firewall mark of what the check sends."),
     "lvs.probe(\"127.0.0.1\", { tcp = { port = 1 }, mark = 9, timeout = 0.2 })",
 );
+pub(super) const VIA: Field = eg(
+    field(
+        "via",
+        Ty::Str,
+        "\"vip\": through IPVS to the address that clients use, by a mark and a service of the server's own, so that a \
+         server that does not answer for that address is found out. The address itself where it cannot be known.",
+    ),
+    "local web = lvs.get_service { fwmark = 3 }  if web then lvs.probe_all(web.servers, { tcp = { port = 80 }, via = \"vip\" }) end",
+);
 pub(super) const CONCURRENCY: Field = eg(
     or(
         field(
@@ -307,6 +316,7 @@ macro_rules! probe_fields {
             super::probes::FROM,
             super::probes::DEV,
             super::probes::MARK,
+            super::probes::VIA,
             super::probes::CONCURRENCY,
             $($more),*
         ]

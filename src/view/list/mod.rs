@@ -19,6 +19,8 @@ pub struct ListView<'a> {
     pub owner: &'a dyn Fn(&ServiceKey) -> Option<String>,
     pub columns: Columns,
     pub sort: SortKey,
+    /// Services of checks that are left out.
+    pub hidden: usize,
     /// Columns of the terminal; `None` where there is none to fit to.
     pub width: Option<u16>,
 }
@@ -36,6 +38,10 @@ pub fn list_text(view: &ListView<'_>, style: Style) -> String {
         out.push('\n');
     }
     out.push_str(&format!("{}\n", style.bold(&total(view))));
+    if view.hidden > 0 {
+        let what = count(view.hidden, "service");
+        out.push_str(&format!("not shown: {what} that health checks go through (--json has them)\n"));
+    }
     out
 }
 
@@ -152,7 +158,7 @@ mod tests {
         let (state, live) = machine();
         let owner = |key: &ServiceKey| (*key == samples::fwm(3)).then(|| "web".to_string());
         list_text(
-            &ListView { state: &state, live: &live, owner: &owner, columns, sort, width },
+            &ListView { state: &state, live: &live, owner: &owner, columns, sort, hidden: 0, width },
             Style::plain(),
         )
     }
@@ -198,7 +204,8 @@ mod tests {
         let (state, live) = Default::default();
         let owner = |_: &ServiceKey| None;
         let (columns, sort) = Default::default();
-        let empty = ListView { state: &state, live: &live, owner: &owner, columns, sort, width: None };
+        let empty =
+            ListView { state: &state, live: &live, owner: &owner, columns, sort, hidden: 0, width: None };
         assert_eq!(
             list_text(&empty, Style::plain()),
             "0 services, 0 servers, 0 mark elements; 0 active, 0 inactive, 0 templates\n"

@@ -35,6 +35,7 @@ pub use namespace::Namespace;
 pub use needs::ipvs as needs_ipvs;
 pub use raw::Raw;
 pub use seeded::seeded;
+pub use serve::{Fault, trusted};
 pub use topology::{Net, Topology};
 
 use std::time::{Duration, Instant};

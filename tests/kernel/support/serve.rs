@@ -16,11 +16,29 @@ use std::{
     time::Duration,
 };
 
+/// How HTTP and HTTPS are broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Takes the request and never answers.
+    Hangs,
+    /// One byte every 100 ms.
+    Drips,
+    /// Resets in the middle of the body.
+    Resets,
+    /// A body of a gigabyte.
+    Floods,
+    /// HTTPS with a certificate for another name.
+    OtherName,
+    /// HTTPS with a certificate of the last century.
+    Expired,
+}
+
 /// What a test may change while it runs.
 pub struct Behaviour {
     name: String,
     status: AtomicU16,
     delay_ms: AtomicU64,
+    fault: Mutex<Option<Fault>>,
 }
 
 pub struct Server {
@@ -47,6 +65,7 @@ impl Server {
                 name: namespace.name.clone(),
                 status: AtomicU16::new(200),
                 delay_ms: AtomicU64::new(0),
+                fault: Mutex::default(),
             }),
             open: Mutex::default(),
             udp: Mutex::default(),
@@ -97,6 +116,11 @@ impl Server {
         self.behaviour.status.store(status, Ordering::Relaxed);
     }
 
+    /// HTTP and HTTPS are broken from now on, or mended.
+    pub fn breaks(&self, fault: Option<Fault>) {
+        *self.behaviour.fault.lock().expect("lock") = fault;
+    }
+
     /// HTTP answers this much later from now on.
     pub fn delay(&self, delay: Duration) {
         let ms = u64::try_from(delay.as_millis()).expect("a delay within reason");
@@ -143,6 +167,7 @@ fn accept(listener: &TcpListener, service: &Service, behaviour: &Arc<Behaviour>,
     while let Ok((stream, from)) = listener.accept() {
         let (behaviour, service, here) = (Arc::clone(behaviour), service.clone(), here.clone());
         thread::spawn(move || {
+            let raw = stream.try_clone();
             let from = SocketAddr::new(from.ip().to_canonical(), from.port());
             // A client that goes away early is its own business.
             match service {
@@ -153,7 +178,17 @@ fn accept(listener: &TcpListener, service: &Service, behaviour: &Arc<Behaviour>,
                 Service::Ftp(passive) => here.inside(|| ftp::session(stream, &behaviour.name, &passive)),
             }
             .ok();
+            // Said of the last descriptor before it is closed: then the end is a reset.
+            if let (Some(Fault::Resets), Ok(raw)) = (behaviour.fault(), raw) {
+                socket2::SockRef::from(&raw).set_linger(Some(Duration::ZERO)).ok();
+            }
         });
+    }
+}
+
+impl Behaviour {
+    fn fault(&self) -> Option<Fault> {
+        *self.fault.lock().expect("lock")
     }
 }
 
@@ -180,13 +215,44 @@ fn answer<S: Read + Write>(
         body.len()
     );
     let mut stream = stream.into_inner();
-    stream.write_all((head + &body).as_bytes())?;
+    match behaviour.fault() {
+        Some(fault) => badly(&mut stream, fault, &(head + &body))?,
+        None => stream.write_all((head + &body).as_bytes())?,
+    }
     stream.flush()?;
     Ok(stream)
 }
 
+fn badly<S: Write>(stream: &mut S, fault: Fault, whole: &str) -> io::Result<()> {
+    let long = "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n";
+    match fault {
+        Fault::Hangs => thread::sleep(Duration::from_secs(20)),
+        Fault::Drips => {
+            for byte in whole.bytes() {
+                stream.write_all(&[byte])?;
+                stream.flush()?;
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+        Fault::Resets => {
+            stream.write_all(format!("{long}half").as_bytes())?;
+            stream.flush()?;
+            thread::sleep(Duration::from_millis(50));
+        }
+        Fault::Floods => {
+            stream.write_all(long.as_bytes())?;
+            let part = [b'x'; 65536];
+            for _ in 0..16384 {
+                stream.write_all(&part)?;
+            }
+        }
+        Fault::OtherName | Fault::Expired => stream.write_all(whole.as_bytes())?,
+    }
+    Ok(())
+}
+
 fn answer_tls(stream: TcpStream, from: SocketAddr, behaviour: &Behaviour) -> io::Result<()> {
-    let connection = ServerConnection::new(identity()).map_err(io::Error::other)?;
+    let connection = ServerConnection::new(identity(behaviour.fault())).map_err(io::Error::other)?;
     let mut stream = answer(StreamOwned::new(connection, stream), "https", from, behaviour)?;
     stream.conn.send_close_notify();
     stream.flush()
@@ -200,18 +266,38 @@ fn echo(mut stream: TcpStream, name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// One self-signed certificate for all servers of a test.
-fn identity() -> Arc<ServerConfig> {
-    static CONFIG: OnceLock<Arc<ServerConfig>> = OnceLock::new();
-    let make = || {
-        let names = vec!["lab.test".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .expect("a TLS configuration");
-        Arc::new(config)
+/// Self-signed certificates for all servers of a test: one that is right, one for another name, one that has expired.
+static CERTIFICATES: OnceLock<[(Arc<ServerConfig>, String); 3]> = OnceLock::new();
+
+fn certificates() -> &'static [(Arc<ServerConfig>, String); 3] {
+    CERTIFICATES.get_or_init(|| {
+        [("lab.test", 2090), ("other.test", 2090), ("lab.test", 1999)].map(|(name, year)| {
+            let secret = rcgen::KeyPair::generate().expect("a key");
+            let mut params = rcgen::CertificateParams::new([name.to_owned()]).expect("a certificate");
+            params.not_before = rcgen::date_time_ymd(1990, 1, 1);
+            params.not_after = rcgen::date_time_ymd(year, 12, 31);
+            let made = params.self_signed(&secret).expect("a certificate");
+            let key = PrivateKeyDer::Pkcs8(secret.serialize_der().into());
+            let config = ServerConfig::builder()
+                .with_no_client_auth()
+                .with_single_cert(vec![made.der().clone()], key)
+                .expect("a TLS configuration");
+            (Arc::new(config), made.pem())
+        })
+    })
+}
+
+fn identity(fault: Option<Fault>) -> Arc<ServerConfig> {
+    let [right, other, expired] = certificates();
+    let (config, _) = match fault {
+        Some(Fault::OtherName) => other,
+        Some(Fault::Expired) => expired,
+        _ => right,
     };
-    Arc::clone(CONFIG.get_or_init(make))
+    Arc::clone(config)
+}
+
+/// Who believes this file believes all three, as far as name and time allow.
+pub fn trusted() -> String {
+    certificates().each_ref().map(|(_, pem)| pem.as_str()).concat()
 }
