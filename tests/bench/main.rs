@@ -7,8 +7,10 @@ mod cases;
 #[path = "../kernel/support/datagrams.rs"]
 mod datagrams;
 mod measure;
+mod peers;
 mod probes;
 mod prompt;
+mod site;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +23,7 @@ fn main() {
         }
         ["prompt", lvsh] => prompt::prompt(lvsh),
         ["probes", lvsh, rounds] => probes::probes(lvsh, rounds.parse().expect("a number of rounds")),
+        ["peers", lvsh] => peers::peers(lvsh),
         ["lab", lvsh, rounds, parts] => {
             let parts: Vec<&str> = parts.split(',').collect();
             cases::lab(lvsh, rounds.parse().expect("a number of rounds"), &parts);

@@ -150,7 +150,7 @@ fn serve() {
     });
 }
 
-fn listen(port: u16) -> TcpListener {
+pub fn listen(port: u16) -> TcpListener {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_nonblocking(true).expect("a socket");
     socket.bind(&SocketAddr::from(([0, 0, 0, 0], port)).into()).expect("a port");
