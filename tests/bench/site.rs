@@ -65,7 +65,8 @@ impl Site {
             stand(&told, &say);
         });
         let thread = place.recv().expect("a thread");
-        must(&format!("ip link add front type veth peer name eth0 netns /proc/{thread}/ns/net"));
+        // By its path: the guest's shell would take busybox's, which does not know namespaces.
+        must(&format!("/sbin/ip link add front type veth peer name eth0 netns /proc/{thread}/ns/net"));
         must("ip addr add 10.1.0.254/24 dev front && ip link set front up");
         joined.send(()).expect("a thread that waits");
         done.recv().expect("a site");
