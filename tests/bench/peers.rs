@@ -16,7 +16,9 @@ use super::site::{BROKEN, Fault, SERVERS, Site, address};
 
 const VIP: &str = "10.0.0.99";
 /// A tool that has not seen a change by then does not see it.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// ldirectord calls ipvsadm several times for each server that it adds.
+const START: Duration = Duration::from_secs(240);
 const QUIET: Duration = Duration::from_secs(10);
 const BETWEEN_REQUESTS: Duration = Duration::from_millis(40);
 /// A request that takes longer has failed.
@@ -116,7 +118,10 @@ impl Tool {
         let site = Site::new();
         let begun = Instant::now();
         let mut child = self.start(lvsh);
-        assert!(waits(|| up().len() == usize::from(SERVERS)), "{} does not bring all servers up", self.name);
+        if !waits(|| up().len() == usize::from(SERVERS)) {
+            let said = fs::read_to_string(format!("/run/bench/{}.log", self.name)).unwrap_or_default();
+            panic!("{} brought {} of {SERVERS} servers up in {START:?}:\n{said}", self.name, up().len());
+        }
         let asked: Asked = Asked::default();
         let log = Arc::clone(&asked);
         std::thread::spawn(move || clients(&log));
@@ -188,7 +193,7 @@ fn until(start: Instant, wanted: impl Fn(&BTreeMap<String, u32>, u8) -> bool) ->
 
 fn waits(done: impl Fn() -> bool) -> bool {
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(60) {
+    while begun.elapsed() < START {
         if done() {
             return true;
         }
