@@ -95,8 +95,10 @@ pub enum Job {
 pub struct Answer {
     /// After `Load`.
     pub loaded: Option<Loaded>,
-    /// What the chunk or method returned.
+    /// What the chunk returned.
     pub values: Vec<Shown>,
+    /// What the method returned, after `Call`.
+    pub returned: Vec<serde_json::Value>,
     /// What `lvs.status` said last: a word, and why.
     pub status: Option<(String, String)>,
     /// What was logged at `warn` and above.

@@ -26,6 +26,11 @@ pub(super) fn shown(lua: &Lua, host: &Host, records: &Records, value: &Value) ->
     Shown { lua: text, json }
 }
 
+/// For what only programs read.
+pub(super) fn json(lua: &Lua, host: &Host, records: &Records, value: &Value) -> serde_json::Value {
+    Walk { lua, host, records, open: Vec::new() }.json(value, 0)
+}
+
 /// A record in one line.
 pub(super) fn line(lua: &Lua, host: &Host, records: &Records, id: &Id) -> String {
     let mut walk = Walk { lua, host, records, open: Vec::new() };
@@ -45,9 +50,14 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Ten thousand plain tables are told by what they lack.
+    fn is_policy(&self, table: &Table) -> bool {
+        table.metatable().is_some() && declared_of(self.lua, table).is_some()
+    }
+
     /// A table's fields as they are to be shown, and whether it is a list by its kind.
     fn flat(&self, table: &Table) -> (Table, bool) {
-        match self.records.id(table) {
+        match table.metatable().and_then(|_| self.records.id(table)) {
             Some(id) => {
                 let list = matches!(id, Id::List(_) | Id::Walk(_));
                 let flat = self.records.flat(self.lua, self.host, &id);
@@ -64,7 +74,7 @@ impl Walk<'_> {
             Value::Integer(value) => out.push_str(&value.to_string()),
             Value::Number(value) => out.push_str(&number(*value)),
             Value::String(text) => quote(&text.as_bytes(), out),
-            Value::Table(table) if declared_of(self.lua, table).is_some() => {
+            Value::Table(table) if self.is_policy(table) => {
                 out.push_str(&value.to_string().unwrap_or_default());
             }
             Value::Table(table) => {
@@ -121,14 +131,14 @@ impl Walk<'_> {
             Value::Integer(value) => Json::from(*value),
             Value::Number(value) => Json::from(*value),
             Value::String(text) => Json::from(text.to_string_lossy()),
-            Value::Table(table) if declared_of(self.lua, table).is_none() => {
+            Value::Table(table) if !self.is_policy(table) => {
                 let (flat, list) = self.flat(table);
                 let at = flat.to_pointer();
                 if depth >= DEPTH || self.open.contains(&at) {
                     return Json::from("…");
                 }
                 self.open.push(at);
-                let (items, named) = entries(&flat);
+                let (items, named) = unsorted(&flat);
                 let out = if list || (named.is_empty() && !items.is_empty()) {
                     Json::Array(items.iter().map(|value| self.json(value, depth + 1)).collect())
                 } else {
@@ -155,6 +165,16 @@ impl Walk<'_> {
 
 /// The sequence of a table, and its other entries sorted by key.
 pub(super) fn entries(table: &Table) -> (Vec<Value>, Vec<(Value, Value)>) {
+    let (items, mut named) = unsorted(table);
+    named.sort_by_cached_key(|(key, _)| match key {
+        Value::Integer(number) => (0, *number, String::new()),
+        Value::String(text) => (1, 0, text.to_string_lossy()),
+        other => (2, 0, other.to_string().unwrap_or_default()),
+    });
+    (items, named)
+}
+
+fn unsorted(table: &Table) -> (Vec<Value>, Vec<(Value, Value)>) {
     let len = table.raw_len().min(WIDTH);
     let items: Vec<Value> = (1..=len).map_while(|index| table.raw_get(index).ok()).collect();
     let mut named = Vec::new();
@@ -165,11 +185,6 @@ pub(super) fn entries(table: &Table) -> (Vec<Value>, Vec<(Value, Value)>) {
             named.push((key, value));
         }
         Ok(())
-    });
-    named.sort_by_cached_key(|(key, _)| match key {
-        Value::Integer(number) => (0, *number, String::new()),
-        Value::String(text) => (1, 0, text.to_string_lossy()),
-        other => (2, 0, other.to_string().unwrap_or_default()),
     });
     (items, named)
 }

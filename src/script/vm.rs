@@ -177,7 +177,9 @@ impl Vm {
         let args = self.to_lua(args).map_err(|error| caught_outside(&self.host, &error))?;
         let args = MultiValue::from_iter([Value::Table(policy), args]);
         let got = self.protected(&function, args)?;
-        Ok(self.answer(&got))
+        let Ok(records) = Records::of(&self.lua) else { return Ok(Answer::default()) };
+        let json = |value| super::shown::json(&self.lua, &self.host, &records, value);
+        Ok(Answer { returned: got.iter().map(json).collect(), ..Answer::default() })
     }
 
     fn script(&mut self, path: &Path, args: Vec<String>) -> Result<Answer> {

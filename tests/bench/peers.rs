@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::cases::must;
-use super::site::{BROKEN, Fault, SERVERS, Site, address};
+use super::site::{BROKEN, Fault, SERVERS, Site, address, beside};
 
 const VIP: &str = "10.0.0.99";
 /// A tool that has not seen a change by then does not see it.
@@ -114,7 +114,7 @@ impl Tool {
     fn measure(&self, lvsh: &str) -> Found {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("a network namespace");
         must(&format!("rm -rf /run/lvsh; ip link set lo up && ip addr add {VIP}/32 dev lo"));
-        must("sysctl -qw net.ipv4.vs.conntrack=0");
+        must("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.vs.conntrack=0");
         let site = Site::new();
         let begun = Instant::now();
         let mut child = self.start(lvsh);
@@ -124,11 +124,18 @@ impl Tool {
         }
         let asked: Asked = Asked::default();
         let log = Arc::clone(&asked);
-        std::thread::spawn(move || clients(&log));
+        beside("outside", "10.2.0.254/24", move || clients(&log));
         let pid = child.id();
         let before = cpu(pid);
         std::thread::sleep(QUIET);
         let quiet = (cpu(pid) - before) / QUIET.as_secs_f64();
+        let early = std::mem::take(&mut *asked.lock().expect("a list"));
+        let lost = early.iter().filter(|(_, good)| !good).count();
+        assert!(
+            !early.is_empty() && lost == 0,
+            "{lost} of {} requests failed while all was well",
+            early.len()
+        );
         let faults = Fault::ALL.iter().map(|fault| breaks(&site, *fault, &asked)).collect();
         assert!(child.try_wait().is_ok_and(|ended| ended.is_none()), "{} has ended", self.name);
         let found =
@@ -216,6 +223,7 @@ fn up() -> BTreeMap<String, u32> {
 
 /// A steady load of requests, each a connection of its own, as long as the measurement holds the list.
 fn clients(asked: &Asked) {
+    must("ip addr add 10.2.0.1/24 dev eth0 && ip route add default via 10.2.0.254");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut tick = tokio::time::interval(BETWEEN_REQUESTS);

@@ -54,21 +54,10 @@ pub struct Site {
 }
 
 impl Site {
-    /// Joined to this thread's network namespace, where `10.1.0.254` is its neighbour.
+    /// Joined to this thread's network namespace, where `10.1.0.254` is its way to everywhere.
     pub fn new() -> Site {
-        let ((faults, told), (say, done), (tell, place)) = (channel(), channel(), channel());
-        let (joined, go) = channel::<()>();
-        thread::spawn(move || {
-            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("a network namespace");
-            tell.send(nix::unistd::gettid()).expect("someone who waits");
-            go.recv().expect("a device");
-            stand(&told, &say);
-        });
-        let thread = place.recv().expect("a thread");
-        // By its path: the guest's shell would take busybox's, which does not know namespaces.
-        must(&format!("/sbin/ip link add front type veth peer name eth0 netns /proc/{thread}/ns/net"));
-        must("ip addr add 10.1.0.254/24 dev front && ip link set front up");
-        joined.send(()).expect("a thread that waits");
+        let ((faults, told), (say, done)) = (channel(), channel());
+        beside("front", "10.1.0.254/24", move || stand(&told, &say));
         done.recv().expect("a site");
         Site { faults, done }
     }
@@ -80,11 +69,29 @@ impl Site {
     }
 }
 
+/// A thread in a network namespace of its own, whose `eth0` is the other end of this thread's device.
+pub fn beside(device: &str, here: &str, work: impl FnOnce() + Send + 'static) {
+    let (tell, place) = channel();
+    let (joined, go) = channel::<()>();
+    thread::spawn(move || {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).expect("a network namespace");
+        tell.send(nix::unistd::gettid()).expect("someone who waits");
+        go.recv().expect("a device");
+        must("ip link set lo up && ip link set eth0 up");
+        work();
+    });
+    let thread = place.recv().expect("a thread");
+    // By its path: the guest's shell would take busybox's, which does not know namespaces.
+    must(&format!("/sbin/ip link add {device} type veth peer name eth0 netns /proc/{thread}/ns/net"));
+    must(&format!("ip addr add {here} dev {device} && ip link set {device} up"));
+    joined.send(()).expect("a thread that waits");
+}
+
 /// The site's own thread: serves in another one, and breaks and mends until nobody asks any more.
 fn stand(told: &Receiver<Fault>, say: &Sender<()>) {
     let addresses = (1..=SERVERS).map(|server| format!("ip addr add {}/24 dev eth0", address(server)));
-    must("ip link set lo up && ip link set eth0 up");
     must(&addresses.collect::<Vec<_>>().join(" && "));
+    must("ip route add default via 10.1.0.254");
     must("nft 'add table ip site; add chain ip site input { type filter hook input priority 0; }'");
     let mode = Arc::new(AtomicU8::new(Fault::None as u8));
     let shared = Arc::clone(&mode);

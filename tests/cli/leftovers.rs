@@ -126,6 +126,27 @@ fn a_script_killed_for_real_is_taken_back() {
     assert_eq!(here.run(&["eval", "1"]).ok().err, "", "said once");
 }
 
+/// Servers of a service that the plan itself adds are only counted in the journal: they go with it.
+#[test]
+fn a_killed_service_takes_its_servers_with_it() {
+    use std::io::Read;
+    let here = Playground::new();
+    here.run(&["eval", "lvs.add_service { fwmark = 8, servers = { { addr = '10.1.0.8' } } }"]).ok();
+    let before = here.bytes();
+    let code = "lvs.add_service { fwmark = 9, servers = { { addr = '10.1.0.1' }, { addr = '10.1.0.2' } } }
+        lvs.get_service({ fwmark = 8 }):set_server('10.1.0.8', { weight = 5 }) print 'made' while true do end";
+    let mut child = here.command(&["eval", code]).stdout(std::process::Stdio::piped()).spawn().expect("it");
+    child.stdout.as_mut().expect("a pipe").read_exact(&mut [0; 4]).expect("a word");
+    child.kill().expect("a signal");
+    child.wait().expect("an end");
+    let journal = fs::read_to_string(here.state().join("run-eval.journal")).expect("a journal");
+    assert!(journal.contains("},2]"), "{journal}");
+    let next = here.run(&["eval", "1"]).ok();
+    assert!(next.err.contains("its plan of 4 changes"), "{}", next.err);
+    assert!(next.err.contains("2 changes taken back"), "{}", next.err);
+    assert_eq!(before, here.bytes());
+}
+
 /// What cannot be read is kept for a look and said, never thrown away in silence.
 #[test]
 fn a_corrupt_journal_is_put_aside_and_told() {

@@ -50,7 +50,7 @@ pub fn round(
     let args = json!({ "health": &health, "ask": ask });
     let begun = Instant::now();
     let (mut session, answer) = policy.engine.run(session, Job::Call { method: "check".to_string(), args });
-    let found = answer?.values.into_iter().next().map(|shown| shown.json).unwrap_or_default();
+    let found = answer?.returned.into_iter().next().unwrap_or_default();
     for text in strings(&found, "warnings") {
         context.warn(&name, text);
     }
@@ -127,8 +127,8 @@ fn tell(context: &Context, target: &mut Target, found: &Value) {
         let none = Box::new(crate::plan::NoJournal);
         let session = Session::new(context.backend(true)?, none, Mode::Staged, Owned::default());
         let job = Job::Call { method: "changed".to_string(), args };
-        let values = policy.engine.run(session, job).1?.values;
-        Ok(values.into_iter().flat_map(|shown| shown.json.as_array().cloned().unwrap_or_default()).collect())
+        let returned = policy.engine.run(session, job).1?.returned;
+        Ok(returned.into_iter().flat_map(|list| list.as_array().cloned().unwrap_or_default()).collect())
     };
     let troubles = match heard() {
         Ok(troubles) => troubles.iter().filter_map(|text| text.as_str().map(str::to_string)).collect(),

@@ -216,7 +216,7 @@ impl Trouble {
 
 /// Cuts words into options, first to last.
 pub struct Scanner<'a> {
-    words: &'a [String],
+    words: &'a [&'a str],
     next: usize,
     /// What is left of a bundle of letters.
     bundle: &'a str,
@@ -227,7 +227,7 @@ pub struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub fn new(words: &'a [String]) -> Scanner<'a> {
+    pub fn new(words: &'a [&'a str]) -> Scanner<'a> {
         Scanner { words, next: 0, bundle: "", plain: false, rest: Vec::new() }
     }
 
@@ -239,7 +239,7 @@ impl<'a> Scanner<'a> {
     /// The next option; `None` at the end.
     pub fn option(&mut self) -> Option<Result<Found<'a>, Trouble>> {
         while self.bundle.is_empty() {
-            let word = self.words.get(self.next)?.as_str();
+            let word = *self.words.get(self.next)?;
             self.next += 1;
             match word.strip_prefix('-') {
                 Some("-") if !self.plain => self.plain = true,
@@ -281,7 +281,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn value(&mut self, row: &Row, given: Option<&'a str>) -> Result<Found<'a>, Trouble> {
-        let next = self.words.get(self.next).map(String::as_str);
+        let next = self.words.get(self.next).copied();
         let value = match (row.2, given, next) {
             (Value::Not, Some(_), _) => return Err(Trouble::HasValue),
             (Value::Not, None, _) => None,
@@ -305,7 +305,7 @@ mod tests {
     type Options = Vec<(Opt, Option<String>)>;
 
     fn cut(line: &str) -> (Options, Option<Trouble>, Vec<usize>) {
-        let words: Vec<String> = line.split(' ').map(str::to_string).collect();
+        let words: Vec<&str> = line.split(' ').collect();
         let mut scanner = Scanner::new(&words);
         let mut out = Vec::new();
         let mut trouble = None;

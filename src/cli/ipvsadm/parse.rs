@@ -18,12 +18,12 @@ use crate::view::ipvsadm::Format;
 ///
 /// # Errors
 /// The mistake that ipvsadm 1.31 would end with, told better.
-pub fn parse(words: &[String], reach: Reach, program: &str) -> Result<Command, Wrong> {
+pub fn parse(words: &[&str], reach: Reach, program: &str) -> Result<Command, Wrong> {
     let mut scanner = Scanner::new(words);
     let verb = match scanner.option() {
         Some(Ok(Found { opt: Opt::Do(verb), value, word, .. })) => (verb, value, word),
         Some(Err(Trouble::NoValue)) => {
-            let text = words.get(scanner.word()).map_or("", String::as_str);
+            let text = words.get(scanner.word()).copied().unwrap_or_default();
             let wrong = Wrong::no_command(program, format!("option '{text}' needs a value"));
             return Err(wrong.at(scanner.word()).hint(format!("{text} master, or {text} backup")));
         }
@@ -40,20 +40,20 @@ pub fn parse(words: &[String], reach: Reach, program: &str) -> Result<Command, W
     while let Some(step) = scanner.option() {
         let found = step.map_err(|why| {
             let word = scanner.word();
-            Wrong::popt(why, word, words.get(word).map_or("", String::as_str))
+            Wrong::popt(why, word, words.get(word).copied().unwrap_or_default())
         })?;
         draft.option(found, words).map_err(|wrong| match wrong.word {
             Some(_) => wrong,
             None => wrong.at(found.word),
         })?;
     }
-    let rest: Vec<(usize, &str)> = scanner.rest.iter().map(|word| (*word, words[*word].as_str())).collect();
+    let rest: Vec<(usize, &str)> = scanner.rest.iter().map(|word| (*word, words[*word])).collect();
     draft.end(verb, &rest)
 }
 
 /// popt finds no command at the beginning.
-fn no_command(words: &[String], program: &str) -> Wrong {
-    let first = words.first().map_or("", String::as_str);
+fn no_command(words: &[&str], program: &str) -> Wrong {
+    let first = words.first().copied().unwrap_or_default();
     let message = match first.starts_with('-') {
         true => format!("'{first}' is no command, and a command comes first"),
         false => format!("'{first}' is no command"),
@@ -145,7 +145,7 @@ impl Draft {
         if self.reach == Reach::Ipvsadm { ipvsadm } else { kernel }
     }
 
-    fn option(&mut self, found: Found<'_>, words: &[String]) -> Result<(), Wrong> {
+    fn option(&mut self, found: Found<'_>, words: &[&str]) -> Result<(), Wrong> {
         let Found { opt, name, value, word } = found;
         if !name.is_empty() {
             if let Some(Given { opt: before, .. }) = self.given.iter().find(|before| before.name == name) {
@@ -162,7 +162,7 @@ impl Draft {
         let text = value.unwrap_or_default();
         match opt {
             Opt::Do(_) => {
-                let shown = &words[word];
+                let shown = words[word];
                 let message =
                     format!("'{shown}' is a second command; a command line has one, as its first option");
                 return Err(Wrong::new(format!("invalid option `{shown}'"), message));

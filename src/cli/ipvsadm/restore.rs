@@ -71,7 +71,7 @@ impl Replay {
             let (column, width) = place.unwrap_or(whole);
             Fault { code, error, column, width }
         };
-        let texts: Vec<String> = words.iter().map(|word| word.text.to_string()).collect();
+        let texts: Vec<&str> = words.iter().map(|word| word.text).collect();
         let command = parse(&texts, Reach::Kernel, "ipvsadm");
         let command =
             command.and_then(only_changes).map_err(|wrong| fault(wrong.code, wrong.error, wrong.word))?;

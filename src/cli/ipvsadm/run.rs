@@ -55,10 +55,10 @@ impl Run<'_> {
     /// Reads and does the words of a command line; the exit code is 0 but for the last line of a strict restore.
     pub fn words(&self, words: &[String], out: Sink<'_>) -> Result<u8, Bad> {
         if words.is_empty() {
-            let words = ["-L".to_string()];
-            return self.command(&parse(&words, Reach::Ipvsadm, &self.program)?, out);
+            return self.command(&parse(&["-L"], Reach::Ipvsadm, &self.program)?, out);
         }
-        self.command(&parse(words, Reach::Ipvsadm, &self.program)?, out)
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.command(&parse(&words, Reach::Ipvsadm, &self.program)?, out)
     }
 
     pub fn command(&self, command: &Command, out: Sink<'_>) -> Result<u8, Bad> {
@@ -190,7 +190,7 @@ impl Run<'_> {
         let done = replay(&text, "stdin", state).map_err(told)?;
         context.check_cancel().map_err(bad)?;
         let point = session.mark();
-        if let Err(error) = session.effect(done.actions) {
+        if let Err(error) = session.effect_to(done.actions, done.state) {
             return Err(bad(take_back(context, RESTORE, &mut session, point, error)));
         }
         if self.dry {

@@ -35,19 +35,22 @@ impl Run<'_> {
 
 /// Lines as words. `ipvsadm` is left out wherever it stands, `#` is a word like others, and a last line that ends with
 /// two blanks instead of a newline is lost.
-fn lines(text: &str) -> Vec<Vec<String>> {
-    let blank = |c: char| matches!(c, ' ' | '\t' | '\r');
+fn lines(text: &str) -> Vec<Vec<&str>> {
     let mut lines: Vec<&str> = text.split('\n').collect();
     // What follows the last newline is read too, unless two blanks end it.
     let lost = |last: &&str| last.len() - last.trim_end_matches(blank).len() > 1;
     if lines.last().is_some_and(lost) {
         lines.pop();
     }
-    let words = |line: &str| -> Vec<String> {
-        let words = line.split(blank).filter(|word| !word.is_empty() && *word != "ipvsadm");
-        words.map(str::to_string).collect()
-    };
     lines.into_iter().map(words).filter(|words| !words.is_empty()).collect()
+}
+
+fn blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r')
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split(blank).filter(|word| !word.is_empty() && *word != "ipvsadm").collect()
 }
 
 #[cfg(test)]

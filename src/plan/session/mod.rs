@@ -155,7 +155,17 @@ impl Session {
     /// Makes changes, all or none of them: at once in a live session, else in what the script sees.
     ///
     /// What the steps touch must have been seen before; [`Session::see`] does both.
-    pub fn effect(&mut self, mut actions: Vec<Action>) -> Result<()> {
+    pub fn effect(&mut self, actions: Vec<Action>) -> Result<()> {
+        self.change(actions, None)
+    }
+
+    /// As [`Session::effect`], for changes that were played on what is seen before: `after` is what came of it.
+    pub fn effect_to(&mut self, actions: Vec<Action>, mut after: State) -> Result<()> {
+        self.canonical(&mut after);
+        self.change(actions, Some(after))
+    }
+
+    fn change(&mut self, mut actions: Vec<Action>, after: Option<State>) -> Result<()> {
         for action in &mut actions {
             if let Step::StartSync { role, daemon } = &mut action.step {
                 *daemon = daemon.clone().canonical(*role, self.backend.mtu(&daemon.dev));
@@ -164,7 +174,7 @@ impl Session {
         self.may_change()
             .map_err(|error| error.at(actions.first().and_then(|action| action.origin.as_ref())))?;
         match self.mode {
-            Mode::Live => self.send(actions),
+            Mode::Live => self.send(actions, after),
             Mode::Staged => self.stage(&actions),
         }
     }
@@ -176,17 +186,27 @@ impl Session {
         }
     }
 
-    fn send(&mut self, actions: Vec<Action>) -> Result<()> {
+    fn send(&mut self, actions: Vec<Action>, after: Option<State>) -> Result<()> {
         let plan = Plan { actions };
         execute(self.backend.as_mut(), &plan, &mut Kept(self.journal.as_mut()))?;
-        let world = World::default();
-        // A restore of ten thousand lines is not played twice when the script sees just what there is.
-        let alike = plan.len() > MANY && self.view == self.actual;
-        if alike {
-            self.view = State::default();
+        // Ten thousand changes are not played twice when the script sees just what there is.
+        let alike = (after.is_some() || plan.len() > MANY) && self.view == self.actual;
+        match after.filter(|_| alike) {
+            Some(after) => self.actual = after,
+            None => self.play(&plan, !alike)?,
         }
+        if alike {
+            self.view = self.actual.clone();
+        }
+        self.sent.extend(plan.actions);
+        Ok(())
+    }
+
+    /// What was sent, on our picture of the machine, and on what the script sees of it.
+    fn play(&mut self, plan: &Plan, seen: bool) -> Result<()> {
+        let world = World::default();
         for step in plan.steps() {
-            let stale = !alike && advance(&mut self.view, step, &world).is_err();
+            let stale = seen && advance(&mut self.view, step, &world).is_err();
             if advance(&mut self.actual, step, &world).is_err() || stale {
                 // The kernel took it although our picture did not: someone else changed it. Look again.
                 if let Some(key) = step.service().copied() {
@@ -194,10 +214,6 @@ impl Session {
                 }
             }
         }
-        if alike {
-            self.view = self.actual.clone();
-        }
-        self.sent.extend(plan.actions);
         Ok(())
     }
 

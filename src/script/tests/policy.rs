@@ -95,9 +95,9 @@ fn hooks_and_replaced_methods() {
     assert_eq!(answer.status, Some(("up".into(), "web".into())));
     assert_eq!(steps(&session), ["add service fwm:3", "add mark 9 for ip daddr 192.0.2.1"]);
     let (_, answer) = staged(text, &["status"]).expect("a status");
-    assert_eq!(answer.values[0].json["state"], "down");
+    assert_eq!(answer.returned[0]["state"], "down");
     let (_, answer) = staged(text, &["start", "plan"]).expect("a plan");
-    assert_eq!(answer.values[0].json["count"], 2);
+    assert_eq!(answer.returned[0]["count"], 2);
     let error = staged(text, &["strat"]).err().expect("an error");
     assert_eq!(error.message, "policy 'web' has no method 'strat'");
     assert_eq!(fault("lvs.policy { name = 'x' }:strat()").message, "a policy has no method 'strat'");
