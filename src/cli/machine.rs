@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::store::write_whole;
+use super::whole::write_whole;
 use crate::backend::{Backend, Capabilities, Entries, Memory, Outcome, Services, Want};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::Kernel;

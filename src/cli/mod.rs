@@ -30,6 +30,7 @@ mod stats;
 mod store;
 mod test;
 mod tooling;
+mod whole;
 mod zero;
 
 use std::ffi::OsString;

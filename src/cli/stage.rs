@@ -101,6 +101,7 @@ pub fn past(
         context.warn(name, format!("{holder} is at work on it; what is shown may be over in a moment"));
         return Ok(past);
     }
+    care::mend(context, store, name, write)?;
     if write && let Some(warning) = journal::put_aside(&file)? {
         context.warn(name, warning);
     }

@@ -1,15 +1,16 @@
 //! What is remembered between runs: which policies are started, and what each owns.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::hash::{Hash, Hasher};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::whole::{remove_whole, write_whole};
 use crate::error::{Error, Kind, Result};
 use crate::model::{ServiceKey, State};
 use crate::plan::Owned;
@@ -130,7 +131,7 @@ impl Store {
         let path = self.file(name, "json");
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::default()),
             Err(error) => return Err(Error::io("read state", &path, &error)),
         };
         let wrong = match serde_json::from_slice::<Saved>(&bytes) {
@@ -174,13 +175,7 @@ impl Store {
     }
 
     pub fn remove(&self, name: &str) -> Result<()> {
-        let path = self.file(name, "json");
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove state", &path, &error))
-            }
-            _ => Ok(()),
-        }
+        remove_whole(&self.file(name, "json"))
     }
 
     /// All started policies of this boot, by name.
@@ -217,27 +212,4 @@ fn major(version: &str) -> &str {
 /// A folder for root's eyes, with its parents.
 pub fn make_folder(folder: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Writes a file whole or not at all: a reader never meets half of one.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_as(path, bytes, 0o600)
-}
-
-/// The same for what everybody may read.
-pub fn write_for_all(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_as(path, bytes, 0o644)
-}
-
-fn write_as(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let write = || {
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(mode).open(&temporary)?;
-        file.write_all(bytes)?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|error: std::io::Error| Error::io("write", path, &error))
 }

@@ -119,3 +119,66 @@ fn words_of_a_drain_go_with_drain_alone() {
         assert!(refused.err.contains("--wait, --for and --evict go with drain alone"), "{}", refused.err);
     }
 }
+
+/// Kills the round that ends a drain in the middle of its eviction, when the server is not in the table; false when it
+/// was over before that was seen.
+fn killed_in_the_middle(here: &Playground) -> bool {
+    let mut command = here.command(&["check", "web"]);
+    let quiet = std::process::Stdio::null;
+    let mut child = command.stdout(quiet()).stderr(quiet()).spawn().expect("lvsh");
+    let gone = || {
+        let machine = String::from_utf8(here.bytes()).expect("a text");
+        let state = machine.split("\"connections\"").next().unwrap_or_default();
+        !state.contains(SERVER)
+    };
+    while !gone() {
+        if child.try_wait().expect("a child").is_some() {
+            return false;
+        }
+    }
+    child.kill().expect("a signal");
+    child.wait().expect("an end");
+    here.state_files().contains(&"web.evict.journal".to_string())
+}
+
+/// Whatever is done next, it takes the half eviction back first: the setting of the whole machine must not stay behind.
+#[test]
+fn an_eviction_that_is_killed_is_taken_back_by_whatever_comes_next() {
+    for verb in ["check", "apply", "undrain", "stop"] {
+        let mut tries = 0..20;
+        let here = loop {
+            assert!(tries.next().is_some(), "no kill was in the middle");
+            let here = site("drain = { timeout = \"1h\", evict = true },");
+            here.run(&["drain", "web", SERVER, "--for", "1s"]).ok();
+            std::thread::sleep(std::time::Duration::from_millis(1100));
+            if killed_in_the_middle(&here) {
+                break here;
+            }
+        };
+        let setting = || here.run(&["eval", "lvs.sysctl 'expire_nodest_conn'"]).ok().out;
+        assert_eq!(setting(), "1\n", "{verb}: half done");
+        let told = "check web) was killed after its plan of";
+        let status = here.run(&["status", "web"]).ok();
+        assert!(
+            status.err.contains(told) && status.err.contains("the next check takes it back"),
+            "{}",
+            status.err
+        );
+        let words: &[&str] = if verb == "undrain" { &[verb, "web", SERVER] } else { &[verb, "web"] };
+        let next = here.run(words).ok();
+        assert!(next.err.contains(told) && next.err.contains("taken back"), "{verb}: {}", next.all());
+        assert_eq!(setting(), "0\n", "{verb}");
+        assert!(
+            !here.state_files().iter().any(|name| name.ends_with(".journal")),
+            "{:?}",
+            here.state_files()
+        );
+        let list = here.run(&["list"]).ok().out;
+        match verb {
+            "stop" => assert!(list.starts_with("0 services"), "{list}"),
+            _ => assert!(list.contains("2 servers"), "{verb}: {list}"),
+        }
+        let again = here.run(&["status", "web"]);
+        assert!(!again.err.contains("was killed"), "said once: {}", again.err);
+    }
+}

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::cli::store::{Store, make_folder, write_whole};
+use crate::cli::store::{Store, make_folder};
+use crate::cli::whole::{remove_whole, write_whole};
 use crate::error::{Error, Kind, Result};
 use crate::script::Clock;
 
@@ -76,12 +77,7 @@ pub fn save(store: &Store, name: &str, decisions: &Decisions) -> Result<()> {
     let folder = store.decisions();
     let path = folder.join(format!("{name}.json"));
     if decisions.servers.is_empty() {
-        return match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("remove", &path, &error))
-            }
-            _ => Ok(()),
-        };
+        return remove_whole(&path);
     }
     make_folder(&folder).map_err(|error| {
         Error::io("make folder", &folder, &error).hint("run as root, or give --state-dir")

@@ -26,13 +26,22 @@ fn session(context: &Context, policy: &str) -> Result<Session> {
     Ok(Session::new(context.backend(false)?, journal, Mode::Live, Owned::default()))
 }
 
-/// Takes back an eviction that was killed, if one was.
-pub fn mend(context: &Context, store: &Store, policy: &str) -> Result<()> {
-    let file = store.journal_file(&name_of(policy));
+/// Takes back an eviction that was killed, if one was: before anything else is changed, whatever that is. Who only looks
+/// (`write` is false) says so and leaves it.
+pub fn mend(context: &Context, store: &Store, policy: &str, write: bool) -> Result<()> {
+    let name = name_of(policy);
+    let file = store.journal_file(&name);
     if !file.exists() {
         return Ok(());
     }
-    recover(context, &name_of(policy), &mut session(context, policy)?)?;
+    if !write {
+        if let Some(left) = journal::leftover(&file, store.boot_id()) {
+            let words = left.words(&format!("'{name}'"));
+            context.warn("", format!("{words}; the next check takes it back"));
+        }
+        return Ok(());
+    }
+    recover(context, &name, &mut session(context, policy)?)?;
     journal::discard(&file)
 }
 

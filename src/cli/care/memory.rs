@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cli::store::{Store, write_whole};
+use crate::cli::store::Store;
+use crate::cli::whole::{remove_whole, write_whole};
 use crate::error::{Error, Kind, Result};
 
 /// Of which sort a memory is; the ending of its file.
@@ -82,11 +83,5 @@ pub fn save(store: &Store, name: &str, of: Of, memory: &Value) -> Result<()> {
 }
 
 pub fn forget(store: &Store, name: &str) -> Result<()> {
-    let path = store.file(name, Of::Health.ending());
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove health", &path, &error))
-        }
-        _ => Ok(()),
-    }
+    remove_whole(&store.file(name, Of::Health.ending()))
 }

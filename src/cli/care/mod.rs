@@ -11,6 +11,7 @@ mod shown;
 mod waiting;
 mod words;
 
+pub use evict::mend;
 pub use hand::Hand;
 pub use rounds::{Check, check};
 pub use shown::{Cared, cared};

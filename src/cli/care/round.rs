@@ -38,9 +38,6 @@ pub fn round(
 ) -> Result<Round> {
     let name = target.name.clone();
     let Some(policy) = &mut target.policy else { return Err(crate::cli::policy::gone(&name)) };
-    if !dry {
-        evict::mend(context, store, &name)?;
-    }
     if let Some(warning) = memory::load(store, &name, memory::Of::Health).warning {
         context.warn(&name, warning);
     }

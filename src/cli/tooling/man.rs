@@ -13,7 +13,7 @@ use super::{command, lua_manual};
 use crate::cli::args::EXIT_CODES;
 use crate::cli::context::Context;
 use crate::cli::done::Done;
-use crate::cli::store::write_whole;
+use crate::cli::whole::write_whole;
 use crate::error::{Error, Kind, Result, did_you_mean};
 
 /// Arguments of `lvsh man`.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::stubs::{MARK, stubs};
 use crate::cli::context::Context;
 use crate::cli::done::Done;
-use crate::cli::store::write_whole;
+use crate::cli::whole::write_whole;
 use crate::error::{Error, Kind, Result};
 use crate::script::Stdlib;
 
