@@ -156,6 +156,9 @@ fn wrong(what: &str, error: &hyper::Error) -> Trouble {
         }
         source = inner.source();
     }
+    if let Some(words) = tls::alert(&text) {
+        return Trouble::bad(format!("TLS: {words}"));
+    }
     Trouble::bad(text.split(" (os error").next().unwrap_or(&text).to_string())
 }
 

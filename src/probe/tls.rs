@@ -117,10 +117,23 @@ pub async fn connect(
 ) -> Result<TlsStream<Box<dyn Wire>>, Trouble> {
     let name = tls.name.clone().unwrap_or_else(|| ServerName::IpAddress(addr.into()));
     let stream = TlsConnector::from(Arc::clone(&tls.config)).connect(name, wire).await;
-    let stream = stream.map_err(|error| Trouble::bad(format!("TLS: {}", super::words(&error))))?;
+    let stream = stream.map_err(|error| {
+        let words = super::words(&error);
+        Trouble::bad(format!("TLS: {}", alert(&words).unwrap_or(&words)))
+    })?;
     let certificates = stream.get_ref().1.peer_certificates();
     seen.cert_days = certificates.and_then(|chain| days_left(chain.first()?));
     Ok(stream)
+}
+
+/// What a server says of us, in words. It may come late: with TLS 1.3 the client is done before the server has looked at
+/// its certificate, and hears of it with the answer.
+pub fn alert(text: &str) -> Option<&'static str> {
+    let alerts = [
+        ("received fatal alert: CertificateRequired", "it wants a client certificate ('cert' and 'key')"),
+        ("received fatal alert: UnknownCA", "it does not know who signed our client certificate"),
+    ];
+    alerts.into_iter().find(|(alert, _)| text.contains(alert)).map(|(_, words)| words)
 }
 
 fn days_left(cert: &CertificateDer<'_>) -> Option<i64> {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod addresses;
+mod checks;
 mod marks;
 mod paths;
 mod settings;

@@ -1,17 +1,73 @@
-//! TLS: who is believed, until when, and HTTP/2.
+//! TLS: who is believed, and until when.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lvsh::probe::Verdict::{Bad, Good};
 use lvsh::probe::{Check, Tls, TlsOptions};
 use rcgen::{CertificateParams, Issuer, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::support::{ask, get, page, server};
+
+/// Who signs certificates, and a folder for files of them.
+pub struct Authority {
+    pub folder: tempfile::TempDir,
+    pub root: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub fn new() -> Authority {
+        // Each has a name of its own: of two of one name the wrong key is a forged signature, and not a stranger's.
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        let name = format!("authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params.self_signed(&key).unwrap();
+        std::fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
+        Authority { folder, root: root.der().clone(), issuer: Issuer::new(params, key) }
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A certificate that is valid until the end of `year`, and its key.
+    pub fn sign(&self, name: &str, year: i32) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_string()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(year, 12, 31);
+        (params.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    /// How a server for `name` encrypts; `asks` who the client is when it is given.
+    pub fn config(&self, name: &str, year: i32, asks: Option<Arc<dyn ClientCertVerifier>>) -> ServerConfig {
+        let (cert, key) = self.sign(name, year);
+        let secret = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let builder =
+            ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        let builder = match asks {
+            Some(asks) => builder.with_client_cert_verifier(asks),
+            None => builder.with_no_client_auth(),
+        };
+        builder.with_single_cert(vec![cert.der().clone()], secret).unwrap()
+    }
+}
+
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
 
 pub struct Site {
     pub addr: SocketAddr,
@@ -20,28 +76,15 @@ pub struct Site {
 
 /// A TLS server for `name`, with a certificate that is valid until the end of `year`, and its authority's file.
 pub fn site(name: &str, year: i32) -> Site {
-    let folder = tempfile::tempdir().unwrap();
-    let authority = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let root = params.self_signed(&authority).unwrap();
-    std::fs::write(folder.path().join("ca.pem"), root.pem()).unwrap();
-    let issuer = Issuer::new(params, authority);
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new([name.to_string()]).unwrap();
-    params.not_before = rcgen::date_time_ymd(2000, 1, 1);
-    params.not_after = rcgen::date_time_ymd(year, 12, 31);
-    let cert = params.signed_by(&key, &issuer).unwrap();
-    let secret = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], secret)
-        .unwrap();
+    let authority = Authority::new();
+    let addr = serves(authority.config(name, year, None));
+    Site { addr, folder: authority.folder }
+}
+
+/// A server that answers every request over TLS with a page.
+pub fn serves(config: ServerConfig) -> SocketAddr {
     let config = Arc::new(config);
-    let addr = server(move |stream| {
+    server(move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
         let mut stream = StreamOwned::new(connection, stream);
         let mut request = [0; 4096];
@@ -50,8 +93,7 @@ pub fn site(name: &str, year: i32) -> Site {
             stream.conn.send_close_notify();
             let _ = stream.flush();
         }
-    });
-    Site { addr, folder }
+    })
 }
 
 fn tls(ca: Option<&Path>, name: &str, insecure: bool) -> Tls {
@@ -59,7 +101,7 @@ fn tls(ca: Option<&Path>, name: &str, insecure: bool) -> Tls {
     Tls::new(&TlsOptions { insecure, ca: ca.map(Path::to_path_buf), name, ..TlsOptions::default() }).unwrap()
 }
 
-fn https(tls: Tls) -> Check {
+pub fn https(tls: Tls) -> Check {
     get(|http| http.tls = Some(tls))
 }
 

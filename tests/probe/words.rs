@@ -117,6 +117,46 @@ fn names() {
     assert!(ask(forged, dns(&[])).err.contains("no answer within"), "another's answer was taken");
 }
 
+/// Over TCP each message has its length before it, and one may come in pieces.
+#[test]
+fn names_over_tcp() {
+    use std::io::Read;
+    let serves = |cut: usize| {
+        server(move |mut stream| {
+            let mut length = [0; 2];
+            stream.read_exact(&mut length).unwrap();
+            let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+            stream.read_exact(&mut answer).unwrap();
+            answer[2] |= 0x80;
+            answer[7] = 1;
+            answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 192, 0, 2, 7]);
+            let mut message = u16::try_from(answer.len()).unwrap().to_be_bytes().to_vec();
+            message.extend(answer);
+            let (first, rest) = message.split_at(cut);
+            let _ = stream.write_all(first);
+            std::thread::sleep(Duration::from_millis(50));
+            let _ = stream.write_all(rest);
+            end(stream);
+        })
+    };
+    let dns = |expect: &str| {
+        let expect = vec![expect.to_string()];
+        Check::Dns(Dns { name: "www.example.org".into(), ty: RecordType::A, tcp: true, expect })
+    };
+    for cut in [0, 1, 7] {
+        let answer = ask(serves(cut), dns("192.0.2.7"));
+        assert_eq!(
+            (answer.verdict, answer.seen.records),
+            (Good, vec!["192.0.2.7".to_string()]),
+            "cut at {cut}"
+        );
+    }
+    assert!(ask(serves(0), dns("192.0.2.8")).err.contains("expected 192.0.2.8, got 192.0.2.7"));
+    let closes = server(end);
+    let answer = ask(closes, dns("192.0.2.7"));
+    assert_eq!(answer.verdict, Bad, "{answer:?}");
+}
+
 fn exec(argv: &[&str], dynamic: bool) -> lvsh::probe::Answer {
     let argv = argv.iter().map(ToString::to_string).collect();
     ask(SocketAddr::new(HERE, 80), Check::Exec(Exec { argv, dynamic }))
