@@ -118,7 +118,7 @@ fn at_the_prompt() {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("weight 1 -> 0"), "{said}");
+    assert!(said.contains("web: 192.168.1.109 is drained\n") && said.contains("weight 1 -> 0"), "{said}");
     assert_eq!((recorded(&here)["reason"].clone(), weight(&here)), ("by hand".into(), 0));
     // Nothing is locked any more.
     here.run(&["undrain", "web", SERVER, "--lock", "fail"]).ok();

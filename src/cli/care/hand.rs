@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::decided::{self, Decisions};
 use super::memory;
-use super::words::{What, Word, edit};
+use super::words::{self, What, edit};
 use crate::cli::args::LockMode;
 use crate::cli::context::Context;
 use crate::cli::lock::Lock;
@@ -30,8 +30,15 @@ pub struct Hand {
 #[derive(Default)]
 struct Held {
     policies: BTreeMap<String, Policy>,
-    /// What was decided for which policy after each word.
-    said: Vec<(String, Decisions)>,
+    said: Vec<Word>,
+}
+
+/// One word, and what it makes of all that was decided for its policy.
+struct Word {
+    policy: String,
+    decisions: Decisions,
+    /// As the verb of the command line tells it.
+    text: String,
 }
 
 /// A policy that was spoken of: nobody else works on it until the run is over.
@@ -86,8 +93,8 @@ impl Hand {
     pub fn keep(&self, session: &Session) -> Result<()> {
         let held = std::mem::take(&mut *self.held());
         let mut last: BTreeMap<&String, &Decisions> = BTreeMap::new();
-        for (name, decisions) in &held.said {
-            last.insert(name, decisions);
+        for word in &held.said {
+            last.insert(&word.policy, &word.decisions);
         }
         let mut kept = Vec::new();
         for (name, decisions) in last {
@@ -124,13 +131,15 @@ impl Hand {
         self.store.save(&saved.policy, &saved.path, saved.started, saved.owned.clone(), made)
     }
 
-    /// Keeps what was said by a line that went well, forgets it otherwise, and lets go.
-    pub fn ends(&self, session: &Session, well: bool) -> Result<()> {
-        if well {
-            return self.keep(session);
+    /// Keeps what was said by a line that went well, and tells it; forgets it otherwise. Lets go in both cases.
+    pub fn ends(&self, session: &Session, well: bool) -> Result<String> {
+        if !well {
+            *self.held() = Held::default();
+            return Ok(String::new());
         }
-        *self.held() = Held::default();
-        Ok(())
+        let told = self.held().said.iter().map(|word| format!("{}\n", word.text)).collect();
+        self.keep(session)?;
+        Ok(told)
     }
 }
 
@@ -139,9 +148,9 @@ impl Decides for Hand {
         let mut held = self.held();
         self.hold(&mut held, &said.policy)?;
         let name = &said.policy;
-        let known = held.said.iter().rev().find(|(policy, _)| policy == name);
+        let known = held.said.iter().rev().find(|word| word.policy == *name);
         let policy = &held.policies[name];
-        let mut decisions = known.map_or_else(|| policy.before.clone(), |(_, decisions)| decisions.clone());
+        let mut decisions = known.map_or_else(|| policy.before.clone(), |word| word.decisions.clone());
         let what = match said.verb {
             "drain" => What::Drain,
             "maint" => What::Maint,
@@ -149,7 +158,7 @@ impl Decides for Hand {
             _ => What::Ready,
         };
         let limit = said.timeout.map(Duration::from_secs_f64);
-        let word = Word { reason: said.reason, limit, ..Word::default() };
+        let word = words::Word { reason: said.reason, limit, ..words::Word::default() };
         let clock = self.store.clock();
         edit(&mut decisions, &said.server, &word, what, clock.since_1970());
         let memory = match &policy.memory {
@@ -159,7 +168,8 @@ impl Decides for Hand {
         let answer = json!({
             "started": policy.started, "memory": memory, "admin": decisions.for_lua(clock), "now": self.store.now(),
         });
-        held.said.push((said.policy, decisions));
+        let text = words::told(name, &said.server, what, policy.started);
+        held.said.push(Word { policy: said.policy, decisions, text });
         Ok(answer)
     }
 

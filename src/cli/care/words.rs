@@ -77,7 +77,7 @@ pub fn decide(context: &Context, word: &Word, what: What) -> Result<Done> {
     if dry || !started {
         let text = match dry {
             true => format!("{name}: {server} would be {verb}.  Nothing was changed.\n"),
-            false => format!("{name}: {server} is {verb}; it counts when {name} is started\n"),
+            false => format!("{}\n", told(&name, &server, what, started)),
         };
         return Ok(Done::text(text).with("policy", name).with("changed", !dry));
     }
@@ -85,7 +85,7 @@ pub fn decide(context: &Context, word: &Word, what: What) -> Result<Done> {
         Ok(round) => (round.done(context, &name), time_of(&round.found)),
         Err(error) => return Err(change.map_or_else(|| error.clone(), |change| change.undo(error.clone()))),
     };
-    let mut text = format!("{name}: {server} is {verb}\n");
+    let mut text = format!("{}\n", told(&name, &server, what, started));
     if !done.text.contains("nothing to change") {
         text.push_str(&done.text);
     }
@@ -110,6 +110,12 @@ pub fn decide(context: &Context, word: &Word, what: What) -> Result<Done> {
     }
     done.text = text;
     Ok(done.with("server", server).with("active", left.active).with("persist", left.persist))
+}
+
+/// That it is so from now on, or from the start of the policy on.
+pub fn told(name: &str, server: &str, what: What, started: bool) -> String {
+    let later = if started { String::new() } else { format!("; it counts when {name} is started") };
+    format!("{name}: {server} is {}{later}", said(what))
 }
 
 fn said(what: What) -> String {

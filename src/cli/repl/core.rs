@@ -143,10 +143,12 @@ impl<'a> Repl<'a> {
         let point = session.mark();
         let (mut session, answer) = self.engine.run(session, job);
         // What a line said of servers counts from now on, or not at all.
-        let answer =
-            self.hand.as_ref().map_or(Ok(()), |hand| hand.ends(&session, answer.is_ok())).and(answer);
-        let answer = match answer {
-            Ok(answer) => answer,
+        let decided = match &self.hand {
+            Some(hand) => hand.ends(&session, answer.is_ok()),
+            None => Ok(String::new()),
+        };
+        let (answer, decided) = match decided.and_then(|decided| Ok((answer?, decided))) {
+            Ok(both) => both,
             Err(error) => {
                 let back = session.back_to(point);
                 let error = taken_back(&session, error, back.err());
@@ -165,7 +167,7 @@ impl<'a> Repl<'a> {
         self.machines.wrote(self.context);
         self.context.changed("", &actions);
         let steps: Vec<Step> = actions.iter().map(|action| action.step.clone()).collect();
-        let mut text = self.fit(&echo_text(&steps, &was, self.style));
+        let mut text = self.fit(&(decided + &echo_text(&steps, &was, self.style)));
         self.changes.add(code, actions);
         text.push_str(&self.told(answer.told, !steps.is_empty()));
         Ok(Ran { text: text + &status(answer.status) })

@@ -107,9 +107,14 @@ impl Care {
         !self.probes.is_empty() && self.probes.iter().all(anywhere)
     }
 
+    /// A server to the probes, whichever way they take to it.
+    fn server(&self, key: &ServerKey) -> String {
+        if self.by_address() { key.addr.to_string() } else { key.to_string() }
+    }
+
     /// What is asked for a server of a service: one target that several services share is one question.
     fn target(&self, service: &ServiceKey, key: &ServerKey) -> String {
-        let bare = if self.by_address() { key.addr.to_string() } else { key.to_string() };
+        let bare = self.server(key);
         match self.ways.get(&(*service, *key)) {
             Some(way) => format!("{bare} via {}", way.vip),
             None => bare,
@@ -191,7 +196,8 @@ fn ask(lua: &Lua, host: &Rc<Host>, kept: &Kept) -> Checked<Value> {
                 [key.port.0, service.port().map_or(0, |port| port.0)].into_iter().find(|port| *port != 0);
             let name = care.target(service, key);
             let way = care.ways.get(&(*service, *key)).and_then(|way| passages.get(way)).cloned();
-            let target = Target { name: name.clone(), addr: key.addr, port: own, service: None, way };
+            let server = care.server(key);
+            let target = Target { name: name.clone(), server, addr: key.addr, port: own, service: None, way };
             targets.entry(name).or_insert(target);
         }
     }

@@ -54,6 +54,8 @@ pub static ENTRIES: &[Entry] = &[
 pub struct Target {
     /// What the answer is found under: as the user wrote it.
     pub name: String,
+    /// What a test of policies knows it by, which answers for the server whichever way it is asked.
+    pub server: String,
     pub addr: IpAddr,
     pub port: Option<u16>,
     pub service: Option<(ServiceKey, ServerKey)>,
@@ -115,7 +117,7 @@ fn target(records: &Records, value: &Value) -> Checked<Target> {
         Value::String(text) => {
             let name = text.to_string_lossy();
             let (addr, port) = parse(&name)?;
-            Ok(Target { name, addr, port, service: None, way: None })
+            Ok(Target { server: name.clone(), name, addr, port, service: None, way: None })
         }
         Value::Table(record) => {
             let Value::String(text) = record.get::<Value>("addr").map_err(lua_fault)? else {
@@ -133,7 +135,7 @@ fn target(records: &Records, value: &Value) -> Checked<Target> {
                 Some(Id::Server(service, server)) => Some((service, server)),
                 _ => None,
             };
-            Ok(Target { name, addr, port: port.or(own), service, way: None })
+            Ok(Target { server: name.clone(), name, addr, port: port.or(own), service, way: None })
         }
         other => Err(Fault::bad(format!("{} is not a server: a record, or \"192.0.2.1\"", show(other)))),
     }
@@ -162,8 +164,7 @@ pub fn ask_all(host: &Host, questions: &[(&Target, &Probe)]) -> Checked<Vec<Answ
     let answers = match &host.outside.asked {
         Some(asked) => {
             let scripted = asking.map(|(target, spec, job)| Question {
-                // A test answers for the server, whichever way it is asked.
-                name: target.name.split(" via ").next().unwrap_or_default().to_string(),
+                name: target.server.clone(),
                 addr: target.addr,
                 port: job.port,
                 kind: spec.kind,
