@@ -34,7 +34,7 @@ fn a_refusal_in_the_middle_undoes_everything_and_says_where() {
 }
 
 /// All that lvsh changes, read without starting a program.
-fn read(host: &Host) -> State {
+pub fn read(host: &Host) -> State {
     let look = || {
         let mut kernel = Kernel::open()?;
         kernel.snapshot(&Want::all())
@@ -43,10 +43,10 @@ fn read(host: &Host) -> State {
 }
 
 /// A small generator, so that a failure can be run again: the seed is printed.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: u128) -> u128 {
+    pub fn below(&mut self, limit: u128) -> u128 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -55,7 +55,7 @@ impl Random {
 }
 
 /// Starts lvsh, waits a random part of the time that it takes, and kills it as nothing else can.
-fn kill_somewhere(host: &Host, args: &str, random: &mut Random, whole: Duration) {
+pub fn kill_somewhere(host: &Host, args: &str, random: &mut Random, whole: Duration) {
     let child = host.lvsh_cmd(args).spawn();
     let micros = random.below(whole.as_micros() * 11 / 10);
     std::thread::sleep(Duration::from_micros(u64::try_from(micros).expect("a short time")));

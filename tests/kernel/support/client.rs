@@ -7,6 +7,7 @@ use rustls::{
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
+use socket2::{Domain, Socket, Type};
 use std::{
     fmt,
     io::{self, ErrorKind, Read, Write},
@@ -73,8 +74,19 @@ impl<'a> Url<'a> {
 
 #[track_caller]
 pub fn get(from: &Namespace, url: &str, limit: Duration) -> Result<Answer, Failure> {
+    get_as(from, None, url, limit)
+}
+
+/// The same from this one of the client's addresses and ports; 0.0.0.0 and 0 are any.
+#[track_caller]
+pub fn get_as(
+    from: &Namespace,
+    source: Option<SocketAddr>,
+    url: &str,
+    limit: Duration,
+) -> Result<Answer, Failure> {
     let url = Url::parse(url).unwrap_or_else(|| panic!("{url} is not a URL with an address"));
-    let mut stream = connect(from, url.address, limit)?;
+    let mut stream = connect_as(from, source, url.address, limit)?;
     let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", url.path, url.host);
     let text = if url.tls {
         let name = ServerName::IpAddress(url.address.ip().into());
@@ -99,7 +111,24 @@ fn exchange(stream: &mut (impl Read + Write), request: &str) -> io::Result<Strin
 
 /// A connection that the test keeps; reads and writes give up after `limit`.
 pub fn connect(from: &Namespace, to: SocketAddr, limit: Duration) -> Result<TcpStream, Failure> {
-    let stream = from.inside(|| TcpStream::connect_timeout(&to, limit))?;
+    connect_as(from, None, to, limit)
+}
+
+fn connect_as(
+    from: &Namespace,
+    source: Option<SocketAddr>,
+    to: SocketAddr,
+    limit: Duration,
+) -> Result<TcpStream, Failure> {
+    let dial = || -> io::Result<TcpStream> {
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+        if let Some(source) = source {
+            socket.bind(&source.into())?;
+        }
+        socket.connect_timeout(&to.into(), limit)?;
+        Ok(socket.into())
+    };
+    let stream = from.inside(dial)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
     stream.set_nodelay(true)?;

@@ -70,6 +70,16 @@ impl Host {
         client::get(&self.namespace, url, limit)
     }
 
+    /// From this one of its addresses, which is added if it does not have it: somebody new.
+    #[track_caller]
+    pub fn get_as(&self, address: &str, url: &str) -> Result<Answer, Failure> {
+        let source: IpAddr = address.parse().expect("an address");
+        if !self.namespace.inside(|| std::net::TcpListener::bind((source, 0)).is_ok()) {
+            self.add_address("eth0", &format!("{address}/24"));
+        }
+        client::get_as(&self.namespace, Some(SocketAddr::new(source, 0)), url, client::LIMIT)
+    }
+
     /// Which server answered. Panics when none did.
     #[track_caller]
     pub fn server_of(&self, url: &str) -> String {

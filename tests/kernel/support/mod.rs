@@ -8,6 +8,7 @@
 mod needs;
 mod answer;
 mod client;
+mod clients;
 mod cmd;
 mod conns;
 pub mod datagrams;
@@ -25,6 +26,7 @@ mod topology;
 
 pub use answer::Answer;
 pub use client::Failure;
+pub use clients::{Clients, PACE, Request};
 pub use cmd::{Cmd, Output, split as words};
 pub use conns::Conn;
 pub use ftp::Fetched;
