@@ -1,9 +1,11 @@
-//! Rounds that are killed: after the next one the kernel has what the servers' answers make of it.
+//! Rounds that meet on one machine, and rounds that are killed: the kernel has what the servers' answers make of it.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::process::Child;
+use std::time::{Duration, Instant};
 
 use super::site::{SERVERS, direct, lvsh, write};
+use super::support::eventually;
 use super::trouble::{Random, kill_somewhere, read};
 
 fn policy(health: &str) -> String {
@@ -44,6 +46,46 @@ fn files(folder: &Path) -> Vec<String> {
         entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
+}
+
+/// One finds a server down and says so; 49 that come meanwhile leave, say so, and change nothing.
+#[test]
+fn of_many_checks_at_once_one_works() {
+    needs!(ipvs);
+    let net = direct();
+    let director = net.director();
+    // A probe that ends when the test says so keeps the first round at work.
+    let [one, _] = SERVERS;
+    let code = format!("until [ -e /run/gate ]; do sleep 0.1; done; [ \"$LVSH_ADDR\" = {one} ]");
+    let file = write("web", &policy(&format!("exec = {{ 'bash', '-c', '{code}' }}, timeout = 60")));
+    lvsh(director, &format!("start {file}"));
+    let started = read(director);
+    let check = || director.lvsh_cmd(&format!("check {file}")).limit(Duration::from_secs(60)).spawn();
+    let first = check();
+    let lock = state_folder().join("web.lock");
+    eventually(Duration::from_secs(30), "the first check has the lock", || {
+        let holder = std::fs::read_to_string(&lock).ok()?;
+        (holder.lines().next() == Some(&first.id().to_string())).then_some(())
+    });
+    let said = |child: Child| {
+        let ended = child.wait_with_output().expect("an end");
+        let [out, err] =
+            [&ended.stdout, &ended.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        assert!(ended.status.success(), "{out}{err}");
+        out + &err
+    };
+    // Seven at a time: the lab has two processors, and a policy has five seconds to load.
+    for _ in 0..7 {
+        let others: Vec<_> = (0..7).map(|_| check()).collect();
+        for other in others {
+            assert_eq!(said(other), "another run is at work on 'web'; left to it\n");
+        }
+    }
+    assert_eq!(read(director), started, "who leaves changes nothing");
+    std::fs::write("/run/gate", "").expect("a file");
+    let said = said(first);
+    assert!(said.contains("192.168.1.109  weight 8 -> 0   health: 1 of 1 probes failed"), "{said}");
+    assert_ne!(read(director), started);
 }
 
 /// How many rounds are killed: `LVSH_KILLS`, and as many as fit into a minute of an emulated machine otherwise.
