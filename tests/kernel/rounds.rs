@@ -90,7 +90,7 @@ fn of_many_checks_at_once_one_works() {
 
 /// How many rounds are killed: `LVSH_KILLS`, and as many as fit into a minute of an emulated machine otherwise.
 fn kills() -> usize {
-    std::env::var("LVSH_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(30)
+    std::env::var("LVSH_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(16)
 }
 
 /// A server breaks and comes back at random, and the round that finds out is killed at a random moment. The one after
