@@ -191,7 +191,8 @@ fn lines_of_anything(seed: u64) {
 }
 
 /// Asks for a sum until it is answered. What is being typed is cleared first if there is no answer: by Ctrl-C, with which
-/// a terminal drops what was typed ahead; a second one on an empty line would leave.
+/// a terminal drops what was typed ahead; a second one on an empty line would leave. It may have dropped the end of a
+/// paste, without which all that follows is pasted too.
 fn answers(pty: &mut Pty) {
     let seen = pty.written();
     for _ in 0..40 {
@@ -206,6 +207,8 @@ fn answers(pty: &mut Pty) {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+        pty.keys("\x1b[201~");
+        pty.settle_for(50);
         let screen = pty.screen();
         let last = screen.lines().last().unwrap_or_default();
         if !(last.starts_with("lvs (") && last.ends_with(")>")) {
