@@ -90,7 +90,8 @@ fn web(lvsh: &str, rounds: usize) {
 fn connections(lvsh: &str, rounds: usize) {
     let count = if kernel_before_6_8() { 20_000 } else { 200_000 };
     must("ip link add flood type dummy && ip address add 10.99.0.1/24 dev flood && ip link set flood up");
-    must("ip neighbour add 10.99.0.2 lladdr 02:00:00:00:00:02 dev flood nud permanent");
+    // By its path: the guest's shell would take busybox's, which is another.
+    must("/sbin/ip neighbour add 10.99.0.2 lladdr 02:00:00:00:00:02 dev flood nud permanent");
     must("ipvsadm -A -u 10.99.0.1:53 -s rr && ipvsadm -a -u 10.99.0.1:53 -r 10.99.0.2:53 -g");
     must("ipvsadm --set 0 0 3600");
     datagrams::send(0..count).expect("a flood of datagrams");
