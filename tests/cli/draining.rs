@@ -160,7 +160,7 @@ fn an_eviction_that_is_killed_is_taken_back_by_whatever_comes_next() {
         let told = "check web) was killed after its plan of";
         let status = here.run(&["status", "web"]).ok();
         assert!(
-            status.err.contains(told) && status.err.contains("the next check takes it back"),
+            status.err.contains(told) && status.err.contains("the next check, apply or stop takes it back"),
             "{}",
             status.err
         );

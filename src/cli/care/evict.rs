@@ -37,7 +37,7 @@ pub fn mend(context: &Context, store: &Store, policy: &str, write: bool) -> Resu
     if !write {
         if let Some(left) = journal::leftover(&file, store.boot_id()) {
             let words = left.words(&format!("'{name}'"));
-            context.warn("", format!("{words}; the next check takes it back"));
+            context.warn("", format!("{words}; the next check, apply or stop takes it back"));
         }
         return Ok(());
     }
