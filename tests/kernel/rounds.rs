@@ -4,28 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use super::site::{SERVERS, direct, lvsh, write};
+use super::site::{SERVERS, direct, lvsh, policy_with, write};
 use super::support::eventually;
 use super::trouble::{Random, kill_somewhere, read};
 
 fn policy(health: &str) -> String {
-    let [one, two] = SERVERS;
-    format!(
-        r#"return lvs.policy {{
-  name = "web",
-  vip  = {{ addr = "192.168.1.99/32", dev = "eth0" }},
-  mark = {{ mark = 3, daddr = "192.168.1.99", proto = "tcp", dports = {{ 80, 443 }} }},
-  service = {{
-    fwmark = 3, scheduler = "wrr",
-    servers = {{
-      {{ addr = "{one}", method = "dr", weight = 8 }},
-      {{ addr = "{two}", method = "dr", weight = 8 }},
-    }},
-  }},
-  health = {{ {health}, rise = 1, fall = 1 }},
-}}
-"#
-    )
+    let health = format!("health = {{ {health}, rise = 1, fall = 1 }},");
+    policy_with("scheduler = \"wrr\"", &SERVERS, "method = \"dr\", weight = 8", &health)
 }
 
 /// The folder where lvsh keeps what it knows of this policy.

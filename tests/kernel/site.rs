@@ -34,9 +34,15 @@ pub fn example(name: &str) -> String {
     format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The site as a declared policy: `{scheduler}` and everything else that a test varies is given.
-pub fn policy(service: &str, method: &str) -> String {
-    let [one, two] = SERVERS;
+/// The site as a declared policy: what a test varies of its service and of each server is given.
+pub fn policy(service: &str, server: &str) -> String {
+    policy_with(service, &SERVERS, server, "")
+}
+
+/// The same with these servers, and with more fields of the policy.
+pub fn policy_with(service: &str, servers: &[&str], server: &str, more: &str) -> String {
+    let servers: String =
+        servers.iter().map(|addr| format!("      {{ addr = \"{addr}\", {server} }},\n")).collect();
     format!(
         r#"return lvs.policy {{
   name = "web",
@@ -45,10 +51,9 @@ pub fn policy(service: &str, method: &str) -> String {
   service = {{
     fwmark = 3, {service},
     servers = {{
-      {{ addr = "{one}", {method} }},
-      {{ addr = "{two}", {method} }},
-    }},
+{servers}    }},
   }},
+  {more}
 }}
 "#
     )

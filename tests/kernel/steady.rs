@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::site::{VIP, lvsh, write};
+use super::site::{VIP, lvsh, policy_with, write};
 use super::support::{Clients, Host, Net, PACE, Topology};
 
 const SERVERS: [(&str, &str); 3] =
@@ -20,24 +20,8 @@ const CRON: Duration = Duration::from_millis(100);
 
 /// `with`: what the policy says of clients whose server has weight 0.
 fn policy(with: &str) -> String {
-    let [one, two, three] = SERVERS.map(|(_, address)| address);
-    format!(
-        r#"return lvs.policy {{
-  name = "web",
-  vip  = {{ addr = "{VIP}/32", dev = "eth0" }},
-  mark = {{ mark = 3, daddr = "{VIP}", proto = "tcp", dports = {{ 80, 443 }} }},
-  service = {{
-    fwmark = 3, scheduler = "wrr", persistent = 600,
-    servers = {{
-      {{ addr = "{one}", method = "dr", weight = 8 }},
-      {{ addr = "{two}", method = "dr", weight = 8 }},
-      {{ addr = "{three}", method = "dr", weight = 8 }},
-    }},
-  }},
-  {with}
-}}
-"#
-    )
+    let servers = SERVERS.map(|(_, address)| address);
+    policy_with("scheduler = \"wrr\", persistent = 600", &servers, "method = \"dr\", weight = 8", with)
 }
 
 fn health(more: &str) -> String {

@@ -2,29 +2,15 @@
 
 use std::time::Duration;
 
-use super::site::{SERVERS, VIP, direct, lvsh, topology, write};
+use super::site::{SERVERS, VIP, direct, lvsh, policy_with, topology, write};
 use super::support::{Host, eventually};
 
 const VIP6: &str = "2001:db8:1::99";
 
 fn policy(method: &str, health: &str) -> String {
-    let [one, two] = SERVERS;
-    format!(
-        r#"return lvs.policy {{
-  name = "web",
-  vip  = {{ addr = "{VIP}/32", dev = "eth0" }},
-  mark = {{ mark = 3, daddr = "{VIP}", proto = "tcp", dports = {{ 80, 443 }} }},
-  service = {{
-    fwmark = 3, scheduler = "wrr",
-    servers = {{
-      {{ addr = "{one}", method = "{method}", weight = 8 }},
-      {{ addr = "{two}", method = "{method}", weight = 8 }},
-    }},
-  }},
-  health = {{ {health}, timeout = 1, rise = 2, fall = 3 }},
-}}
-"#
-    )
+    let server = format!("method = \"{method}\", weight = 8");
+    let health = format!("health = {{ {health}, timeout = 1, rise = 2, fall = 3 }},");
+    policy_with("scheduler = \"wrr\"", &SERVERS, &server, &health)
 }
 
 /// The weight of the second server in the service of mark 3.
