@@ -18,7 +18,7 @@ fn a_refusal_in_the_middle_undoes_everything_and_says_where() {
         "  service = {",
         "  service = {\n    { tcp = '192.168.1.99:25', scheduler = 'nosuch' },\n    {",
     );
-    let text = text.replace("    },\n  },\n}", "    },\n  },\n  },\n}");
+    let text = text.replace("    },\n  },\n", "    },\n    },\n  },\n");
     let file = write("web", &text);
     director.run("ipvsadm -A -f 9 -s rr");
     let before = director.snapshot_text();
