@@ -7,10 +7,10 @@ use super::done::Done;
 use super::handover::{hand_over, inherit};
 use super::journal::{self, Keep};
 use super::stage::{Past, Policy, Staged, advise, journal_of, load, past, stage_start, stage_stop};
-use super::store::{Saved, Store};
+use super::store::{Draft, Saved, Store, Text};
 use crate::backend::Backend;
 use crate::error::{Error, Kind, Result};
-use crate::plan::{Owned, Plan};
+use crate::plan::{Owned, Plan, beside};
 use crate::view::{Counts, PlanView, Script, changes, lua_script, nft_only, plan_text, shell_script};
 
 /// What a verb wants of a policy.
@@ -153,21 +153,26 @@ pub fn skipped(name: &str) -> Done {
 /// Sends the plan, saves the state, and only then forgets the journal.
 pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past, goal: Goal) -> Result<()> {
     context.check_cancel()?;
-    let Staged { session, plan, heirs, .. } = staged;
     let Some(store) = &context.store else {
+        let Staged { session, plan, .. } = staged;
         session.commit(plan)?;
         context.changed(&target.name, &plan.actions);
         return Ok(());
     };
     let journal = store.journal_file(&target.name);
-    if let Err(error) = session.commit(plan) {
+    let draft = (goal != Goal::Stop && !staged.plan.is_empty())
+        .then(|| draft(store, target, staged, past, staged.owned.clone()));
+    let Staged { session, plan, heirs, .. } = staged;
+    let (sent, text) = beside(plan.len(), || session.commit(plan), || draft.map(Draft::text).transpose());
+    if let Err(error) = sent {
         if error.kind != Kind::RollbackFailed {
             journal::discard(&journal)?;
         }
         return Err(error);
     }
     inherit(context, store, heirs);
-    if let Err(error) = remember(context, store, target, staged, past, goal) {
+    let remembered = text.and_then(|text| remember(context, store, target, staged, past, goal, text));
+    if let Err(error) = remembered {
         let error = staged.session.take_back(&staged.plan, error);
         if error.kind != Kind::RollbackFailed {
             // It may be what could not be removed; the next run finds that nothing of it stands.
@@ -179,8 +184,17 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
     Ok(())
 }
 
+/// The policy's state file when it owns this and the plan is carried out.
+fn draft(store: &Store, target: &Target, staged: &Staged, past: &Past, owned: Owned) -> Draft {
+    let started = past.saved.as_ref().map_or_else(|| store.now(), |saved| saved.started);
+    let made = owned.part_of(staged.session.view());
+    store.draft(&target.name, &target.path, started, owned, made)
+}
+
 /// Writes down what the policy owns now, and then forgets the journal. At no moment a kill leaves a journal beside
 /// a state that no longer names what the journal's changes gave back: it would be taken for the policy's own.
+///
+/// `text` is the state file of a plan that changed something.
 fn remember(
     context: &Context,
     store: &Store,
@@ -188,31 +202,30 @@ fn remember(
     staged: &Staged,
     past: &Past,
     goal: Goal,
+    text: Option<Text>,
 ) -> Result<()> {
-    let Staged { session, plan, owned, .. } = staged;
+    let Staged { session, owned, .. } = staged;
     let (name, journal) = (&target.name, store.journal_file(&target.name));
     let Goal::Start { adopt } = goal else {
         journal::discard(&journal)?;
         care::forget(store, name)?;
         return store.remove(name);
     };
-    let now = store.now();
-    let started = past.saved.as_ref().map_or(now, |saved| saved.started);
-    let save = |owned: &Owned| {
-        let made = owned.part_of(session.view());
-        let known = past.saved.as_ref();
-        let same = known.is_some_and(|saved| saved.owned == *owned && saved.left_as(&made));
-        if same && plan.is_empty() {
-            return Ok(());
-        }
-        store.save(name, &target.path, started, owned.clone(), made)
-    };
     let given_up = past.owned.beyond(owned);
     if !given_up.is_empty() {
-        save(&owned.clone().and(given_up))?;
+        let both = draft(store, target, staged, past, owned.clone().and(given_up));
+        store.write(name, both.text()?)?;
         journal::discard(&journal)?;
     }
-    save(owned)?;
+    let saved_already = || {
+        let known = past.saved.as_ref().filter(|saved| saved.owned == *owned);
+        known.is_some_and(|saved| saved.left_as(&owned.part_of(session.view())))
+    };
+    match text {
+        Some(text) => store.write(name, text)?,
+        None if saved_already() => {}
+        None => store.write(name, draft(store, target, staged, past, owned.clone()).text()?)?,
+    }
     journal::discard(&journal)?;
     if adopt {
         hand_over(context, store, name, owned);

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -48,8 +49,9 @@ impl Saved {
     }
 }
 
+/// Nobody chooses a machine's state to deceive; a fast hash does.
 fn digest(state: &State) -> u64 {
-    let mut hasher = std::hash::DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     state.hash(&mut hasher);
     hasher.finish()
 }
@@ -62,6 +64,22 @@ pub struct Found {
     pub warning: Option<String>,
     /// For `-v`.
     pub note: Option<String>,
+}
+
+/// A state file to be. Its text takes a while for a big director, and can be made on any thread.
+pub struct Draft(Saved<State>);
+
+/// The text of a state file.
+pub struct Text(String);
+
+impl Draft {
+    pub fn text(mut self) -> Result<Text> {
+        self.0.digest = digest(&self.0.made);
+        let why = |error| {
+            Error::new(Kind::Io, "state", format!("cannot write state of {}: {error}", self.0.policy))
+        };
+        serde_json::to_string(&self.0).map(Text).map_err(why)
+    }
 }
 
 /// The folder for state of one network namespace.
@@ -157,21 +175,26 @@ impl Store {
     }
 
     pub fn save(&self, name: &str, path: &Path, started: f64, owned: Owned, made: State) -> Result<()> {
-        let saved = Saved {
+        self.write(name, self.draft(name, path, started, owned, made).text()?)
+    }
+
+    /// What [`Store::save`] would write.
+    pub fn draft(&self, name: &str, path: &Path, started: f64, owned: Owned, made: State) -> Draft {
+        Draft(Saved {
             format_version: FORMAT_VERSION.to_string(),
             boot_id: self.boot_id.clone(),
             policy: name.to_string(),
             path: fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
             started,
             owned,
-            digest: digest(&made),
+            digest: 0,
             made,
-        };
-        let text = serde_json::to_string(&saved).map_err(|error| {
-            Error::new(Kind::Io, "state", format!("cannot write state of {name}: {error}"))
-        })?;
+        })
+    }
+
+    pub fn write(&self, name: &str, text: Text) -> Result<()> {
         self.prepare()?;
-        write_whole(&self.file(name, "json"), text.as_bytes())
+        write_whole(&self.file(name, "json"), text.0.as_bytes())
     }
 
     pub fn remove(&self, name: &str) -> Result<()> {

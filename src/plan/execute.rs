@@ -1,7 +1,7 @@
 //! All or nothing, on a kernel that has no transactions.
 
 use super::expect::Expect;
-use super::{Journal, Plan, Step};
+use super::{Journal, Plan, Step, beside};
 use crate::backend::{Backend, Outcome};
 use crate::error::{Error, Kind, Result};
 
@@ -25,8 +25,8 @@ pub fn execute(backend: &mut dyn Backend, plan: &Plan, journal: &mut dyn Journal
     }
     journal.begin(plan)?;
     let steps: Vec<Step> = plan.steps().cloned().collect();
-    let outcomes = backend.apply(&steps);
-    let failure = first_failure(plan, &outcomes).or_else(|| verify(backend, &steps));
+    let (outcomes, expect) = beside(steps.len(), || backend.apply(&steps), || Expect::after(&steps));
+    let failure = first_failure(plan, &outcomes).or_else(|| verify(backend, &expect));
     let Some(mut error) = failure else {
         journal.end()?;
         return Ok(Report { done: steps.len() });
@@ -53,8 +53,7 @@ fn first_failure(plan: &Plan, outcomes: &[Outcome]) -> Option<Error> {
 }
 
 /// Reads back what the steps touched and compares.
-fn verify(backend: &mut dyn Backend, steps: &[Step]) -> Option<Error> {
-    let expect = Expect::after(steps);
+fn verify(backend: &mut dyn Backend, expect: &Expect<'_>) -> Option<Error> {
     let misses = match backend.state(&expect.want()) {
         Ok(seen) => expect.misses(&seen),
         Err(error) => return Some(error),

@@ -1,5 +1,6 @@
 //! What would change, and making it so. Pure functions but for `execute`, which holds the one door to a backend.
 
+mod beside;
 mod buckets;
 mod diff;
 mod dump;
@@ -15,6 +16,7 @@ mod rules;
 mod session;
 mod step;
 
+pub use beside::beside;
 pub use buckets::buckets_moved;
 pub use diff::diff;
 pub use dump::{Dump, Says};

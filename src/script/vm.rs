@@ -95,7 +95,10 @@ impl Vm {
             session.seal(Some("effects are not allowed while a policy loads"));
             Ok(())
         })?;
+        // What a policy makes while it loads, it keeps; the limit still collects when it must.
+        self.lua.gc_stop();
         let got = self.protected(&function, MultiValue::new());
+        self.lua.gc_restart();
         let late = self.host.stop();
         self.host.deadline.set(None);
         self.host.with(|session| {

@@ -128,7 +128,7 @@ fn rows<'a>(row: &'a Row, field: &str) -> impl Iterator<Item = (usize, (&'a Row,
     let alone = list.len() == 1;
     let each = list.iter().enumerate();
     each.filter_map(
-        move |(at, val)| if let Val::Row(row) = val { Some((at + 1, (&**row, alone))) } else { None },
+        move |(at, val)| if let Val::Row(row) = val { Some((at + 1, (row, alone))) } else { None },
     )
 }
 

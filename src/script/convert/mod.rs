@@ -14,7 +14,7 @@ pub(super) use self::scalar::{parse_seconds, show};
 pub(super) use self::table::row;
 use self::table::{is_sequence, list, map, words};
 use super::fault::{Checked, Fault};
-use super::schema::{Schema, Ty};
+use super::schema::{Field, Schema, Ty};
 use crate::model::{Port, PortRange, ServiceKey};
 
 /// A value that fits its [`Ty`].
@@ -34,31 +34,47 @@ pub(super) enum Val {
     Ports(PortRange),
     List(Vec<Val>),
     Map(Vec<(String, Val)>),
-    Row(Box<Row>),
+    Row(Row),
     Service(ServiceKey),
     Function(Function),
     Any(Value),
 }
 
-/// A table that fits its schema: one value per field, in the schema's order.
+/// A table that fits its schema: the fields that were given, which are few of those that there are.
 #[derive(Debug)]
 pub(super) struct Row {
     schema: &'static Schema,
-    vals: Vec<Val>,
+    given: Vec<(usize, Val)>,
 }
 
 /// Tells a service record from other tables.
 pub(super) type Known<'a> = &'a dyn Fn(&Table) -> Option<ServiceKey>;
 
 impl Row {
+    fn new(schema: &'static Schema) -> Row {
+        Row { schema, given: Vec::new() }
+    }
+
+    /// Sets the field at this place of the schema; a table has each key once.
+    fn put(&mut self, at: usize, val: Val) {
+        self.given.push((at, val));
+    }
+
+    /// The first field that has to be given and is not.
+    fn missing(&self) -> Option<&'static Field> {
+        let given = |at| self.given.iter().any(|(place, _)| *place == at);
+        let mut fields = self.schema.fields.iter().enumerate();
+        fields.find(|(at, field)| field.required && !given(*at)).map(|(_, field)| field)
+    }
+
     pub fn get(&self, name: &str) -> &Val {
-        let at = self.schema.fields.iter().position(|field| field.name == name);
-        at.and_then(|at| self.vals.get(at)).unwrap_or(&Val::Nil)
+        let named = |(at, _): &&(usize, Val)| self.schema.fields[*at].name == name;
+        self.given.iter().find(named).map_or(&Val::Nil, |(_, val)| val)
     }
 
     pub fn take(&mut self, name: &str) -> Val {
-        let at = self.schema.fields.iter().position(|field| field.name == name);
-        at.and_then(|at| self.vals.get_mut(at)).map(std::mem::take).unwrap_or_default()
+        let named = |(at, _): &&mut (usize, Val)| self.schema.fields[*at].name == name;
+        self.given.iter_mut().find(named).map(|(_, val)| std::mem::take(val)).unwrap_or_default()
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -157,7 +173,7 @@ pub(super) fn check(value: Value, ty: &'static Ty, what: &str, known: Known<'_>)
         },
         Ty::Map(of) | Ty::Settings(of) => map(value, of, what, known),
         Ty::Table(schema) => match value {
-            Value::Table(table) => row(&table, schema, known).map(|row| Val::Row(Box::new(row))),
+            Value::Table(table) => row(&table, schema, known).map(Val::Row),
             other => Err(wrong(what, &other, &format!("a table ({}: {})", schema.name, schema.names()))),
         },
         Ty::Either(all) => match all.iter().find(|ty| takes(ty, &value)) {
@@ -167,7 +183,7 @@ pub(super) fn check(value: Value, ty: &'static Ty, what: &str, known: Known<'_>)
         Ty::Service(schema) => match value {
             Value::Table(table) => match known(&table) {
                 Some(key) => Ok(Val::Service(key)),
-                None => row(&table, schema, known).map(|row| Val::Row(Box::new(row))),
+                None => row(&table, schema, known).map(Val::Row),
             },
             other => Err(wrong(what, &other, "a service, or a table like { fwmark = 3 }")),
         },

@@ -52,8 +52,7 @@ fn plain(ty: &Ty) -> bool {
 
 /// SAFETY (of all below): `state` is valid, and `index` is an absolute index on its stack.
 unsafe fn read_row(state: *mut lua_State, index: c_int, schema: &'static Schema) -> Option<Row> {
-    let mut vals: Vec<Val> = Vec::new();
-    vals.resize_with(schema.fields.len(), Val::default);
+    let mut row = Row::new(schema);
     unsafe {
         if ffi::lua_checkstack(state, 8) == 0 || has_metatable(state, index) {
             return None;
@@ -65,13 +64,11 @@ unsafe fn read_row(state: *mut lua_State, index: c_int, schema: &'static Schema)
                 schema.fields.iter().position(|field| field.name.as_bytes() == key)?
             };
             let value = ffi::lua_gettop(state);
-            vals[at] = read(state, value, &schema.fields[at].ty)?;
+            row.put(at, read(state, value, &schema.fields[at].ty)?);
             ffi::lua_settop(state, value - 1);
         }
     }
-    let complete =
-        schema.fields.iter().zip(&vals).all(|(field, val)| !field.required || !matches!(val, Val::Nil));
-    complete.then_some(Row { schema, vals })
+    row.missing().is_none().then_some(row)
 }
 
 unsafe fn read(state: *mut lua_State, index: c_int, ty: &'static Ty) -> Option<Val> {
@@ -116,7 +113,7 @@ unsafe fn read(state: *mut lua_State, index: c_int, ty: &'static Ty) -> Option<V
                 _ => Some(Val::List(vec![read(state, index, of)?])),
             },
             Ty::Table(schema) if ffi::lua_type(state, index) == ffi::LUA_TTABLE => {
-                read_row(state, index, schema).map(|row| Val::Row(Box::new(row)))
+                read_row(state, index, schema).map(Val::Row)
             }
             Ty::Either(all) => all.iter().find_map(|ty| read(state, index, ty)),
             _ => None,

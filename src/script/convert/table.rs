@@ -105,7 +105,7 @@ pub fn words(table: &Table, schema: &'static Schema, what: &str, known: Known<'_
         key => options.raw_set(key, value),
     });
     named.map_err(inside)?;
-    out.push(Val::Row(Box::new(row(&options, schema, known)?)));
+    out.push(Val::Row(row(&options, schema, known)?));
     Ok(Val::List(out))
 }
 
@@ -115,15 +115,14 @@ pub fn row(table: &Table, schema: &'static Schema, known: Known<'_>) -> Checked<
     if let Some(row) = lua.and_then(|lua| raw::row(&lua, table, schema)) {
         return Ok(row);
     }
-    let mut vals: Vec<Val> = Vec::new();
-    vals.resize_with(schema.fields.len(), Val::default);
+    let mut row = Row::new(schema);
     let mut fault = None;
     let walk = table.for_each::<Value, Value>(|key, value| {
         if fault.is_some() {
             return Ok(());
         }
         match one(&key, value, schema, known) {
-            Ok((at, val)) => vals[at] = val,
+            Ok((at, val)) => row.put(at, val),
             Err(found) => fault = Some(found),
         }
         Ok(())
@@ -132,14 +131,12 @@ pub fn row(table: &Table, schema: &'static Schema, known: Known<'_>) -> Checked<
     if let Some(fault) = fault {
         return Err(fault);
     }
-    for (field, val) in schema.fields.iter().zip(&vals) {
-        if field.required && matches!(val, Val::Nil) {
-            let mut fault = Fault::bad(format!("missing field '{}' in {}", field.name, schema.name));
-            fault.error.code = "missing_field".to_string();
-            return Err(fault.hint(format!("{} = …    {}", field.name, field.doc)));
-        }
+    if let Some(field) = row.missing() {
+        let mut fault = Fault::bad(format!("missing field '{}' in {}", field.name, schema.name));
+        fault.error.code = "missing_field".to_string();
+        return Err(fault.hint(format!("{} = …    {}", field.name, field.doc)));
     }
-    Ok(Row { schema, vals })
+    Ok(row)
 }
 
 fn one(key: &Value, value: Value, schema: &'static Schema, known: Known<'_>) -> Checked<(usize, Val)> {

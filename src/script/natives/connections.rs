@@ -202,7 +202,7 @@ fn templates(call: &mut Call<'_>) -> Checked<Value> {
 
 fn walk(call: &mut Call<'_>, templates: bool) -> Checked<Value> {
     let mut filter = match call.take(0) {
-        Val::Row(row) => filter(*row).map_err(|fault| fault.arg(0))?,
+        Val::Row(row) => filter(row).map_err(|fault| fault.arg(0))?,
         _ => ConnectionFilter::default(),
     };
     filter.templates = Some(templates);

@@ -86,7 +86,7 @@ impl Call<'_> {
     /// An argument that its schema makes a table.
     pub fn row(&mut self, index: usize) -> Checked<Row> {
         match self.take(index) {
-            Val::Row(row) => Ok(*row),
+            Val::Row(row) => Ok(row),
             _ => Err(Fault::bad("a table is missing").arg(index)),
         }
     }
