@@ -309,7 +309,7 @@ impl Verb {
 
 #[derive(Clone, Debug, Args)]
 pub struct Policy {
-    /// A name (web: /etc/lvsh/web.lua) or a path
+    /// A name (web: /etc/lvsh/web.lua, or the file it was started from) or a path
     pub policy: String,
 }
 

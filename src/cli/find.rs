@@ -4,31 +4,40 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::context::Context;
 use crate::error::{Error, Kind, Result, did_you_mean};
 
 /// Policies that a package brings.
 const SHARED: &str = "/usr/share/lvsh/policies";
 
-/// The file of a policy: a path if it looks like one, else a name in the folders for policies.
-pub fn find(policy: &str, config_dir: &Path) -> Result<PathBuf> {
+/// The file of a policy: a path if it looks like one, else a name in the folders for policies, else the file that a
+/// policy of this name was started from.
+pub fn find(policy: &str, context: &Context) -> Result<PathBuf> {
     if policy.contains('/') || policy.ends_with(".lua") {
         let path = PathBuf::from(policy);
         check(&path)?;
         return Ok(path);
     }
-    let folders = [config_dir, Path::new(SHARED)];
+    let folders = [context.common.config_dir.as_path(), Path::new(SHARED)];
     let file = format!("{policy}.lua");
-    match folders.iter().map(|folder| folder.join(&file)).find(|path| path.exists()) {
-        Some(path) => {
-            check(&path)?;
-            Ok(path)
+    if let Some(path) = folders.iter().map(|folder| folder.join(&file)).find(|path| path.exists()) {
+        check(&path)?;
+        return Ok(path);
+    }
+    let mut started = context.store.as_ref().map(|store| store.all()).unwrap_or_default();
+    match started.remove(policy) {
+        Some(saved) => {
+            let note =
+                format!("'{policy}' was started from this file; lvsh stop {policy} removes what it owns");
+            check(&saved.path).map_err(|error| error.note(note))?;
+            Ok(saved.path)
         }
-        None => Err(unknown(policy, &folders)),
+        None => Err(unknown(policy, &folders, started.into_keys().collect())),
     }
 }
 
-fn unknown(policy: &str, folders: &[&Path]) -> Error {
-    let mut names = Vec::new();
+fn unknown(policy: &str, folders: &[&Path], started: Vec<String>) -> Error {
+    let mut names = started;
     for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten()) {
         let path = entry.path();
         if path.extension().is_some_and(|extension| extension == "lua") {

@@ -30,7 +30,7 @@ pub struct Policy {
 
 /// Reads a policy on an empty machine where effects raise: no kernel is needed to know what it says.
 pub fn load(context: &Context, name: &str) -> Result<Policy> {
-    let path = find::find(name, &context.common.config_dir)?;
+    let path = find::find(name, context)?;
     let (engine, loaded) = read(context, &path)?;
     let clean = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if loaded.name.is_empty() || loaded.name.starts_with('.') || !loaded.name.chars().all(clean) {

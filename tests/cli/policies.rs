@@ -56,6 +56,37 @@ fn a_plan_sends_nothing() {
 }
 
 #[test]
+fn a_policy_started_by_its_path_is_known_by_its_name() {
+    let here = Playground::new();
+    let folder = here.root().join("site");
+    std::fs::create_dir(&folder).expect("a folder");
+    let file = folder.join("first.lua");
+    std::fs::write(&file, WEB).expect("a policy");
+    here.run(&["start", &file.to_string_lossy()]).ok();
+    for words in [
+        &["status", "web"][..],
+        &["plan", "--exit-code", "web"],
+        &["lint", "web"],
+        &["drain", "web", "192.168.1.107"],
+        &["ready", "web", "192.168.1.107"],
+        &["start", "web"],
+    ] {
+        let ended = here.run(words).ok();
+        assert!(!ended.err.contains("there is no"), "{words:?}: {}", ended.err);
+    }
+    // A file of that name where policies live comes first.
+    here.policy("web", WEB);
+    assert!(here.run(&["plan", "web"]).err.contains("it was started from"));
+    std::fs::remove_file(here.policies().join("web.lua")).expect("a file");
+    std::fs::remove_file(&file).expect("a file");
+    let gone = here.run(&["plan", "web"]);
+    assert_eq!(gone.code, 2, "{}", gone.err);
+    assert!(gone.err.contains("first.lua") && gone.err.contains("lvsh stop web"), "{}", gone.err);
+    here.run(&["stop", "web"]).ok();
+    assert!(here.run(&["plan", "web"]).err.contains("there is no policy 'web'"));
+}
+
+#[test]
 fn quiet_runs_say_nothing() {
     let here = Playground::new();
     here.policy("web", WEB);
