@@ -1,4 +1,4 @@
-//! What ends Lua that runs: a hook that looks at the stop flag.
+//! What looks after Lua while it runs: a hook that sees the stop flag, and when to begin collecting garbage.
 
 use std::rc::Rc;
 
@@ -10,11 +10,19 @@ use super::raise::{frames, placed};
 /// Instructions between looks: about 0.1 ms.
 pub(super) const EVERY: u32 = 10_000;
 
+/// Bytes below which garbage is left alone: more than a policy of ten thousand servers takes.
+const COLLECT: usize = 8 << 20;
+
 /// Looks at the stop flag while Lua runs. Once it is set, at every instruction, so that no `pcall` can go on.
 pub(super) fn guard(lua: &Lua, host: &Rc<Host>, every: u32) -> mlua::Result<()> {
     let host = Rc::clone(host);
     lua.set_global_hook(HookTriggers::new().every_nth_instruction(every), move |lua, _| {
-        let Some(stop) = host.stop() else { return Ok(VmState::Continue) };
+        let Some(stop) = host.stop() else {
+            if !lua.gc_is_running() && lua.used_memory() > COLLECT {
+                lua.gc_restart();
+            }
+            return Ok(VmState::Continue);
+        };
         if every > 1 {
             // Where it was is known only here: from now on every handler is stopped as well.
             let frames = frames(lua, 1);

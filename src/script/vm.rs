@@ -45,8 +45,10 @@ impl Vm {
         api::build(&lua, host)?;
         strict(&lua, host)?;
         lua.set_memory_limit(limits.memory)?;
-        // Policies are built once and kept: collecting while they grow only costs. The limit collects when it must.
+        // Policies are built once and kept, and then the program ends: collecting while they grow only costs. The guard
+        // begins with it where there is more, and the limit collects when it must.
         lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(400)));
+        lua.gc_stop();
         guard(&lua, host, EVERY)?;
         Ok(Vm { lua, host: Rc::clone(host), policy: None, console: None })
     }
@@ -95,10 +97,7 @@ impl Vm {
             session.seal(Some("effects are not allowed while a policy loads"));
             Ok(())
         })?;
-        // What a policy makes while it loads, it keeps; the limit still collects when it must.
-        self.lua.gc_stop();
         let got = self.protected(&function, MultiValue::new());
-        self.lua.gc_restart();
         let late = self.host.stop();
         self.host.deadline.set(None);
         self.host.with(|session| {

@@ -279,10 +279,10 @@ impl Session {
         let servers = self.origins.keys().any(|thing| matches!(thing, Thing::Server(..)));
         let mut last = None;
         let mut place = |step: &Step| -> Option<Origin> {
-            let thing = step.thing();
-            let own = match thing {
-                Thing::Server(..) if !servers => None,
-                _ => self.origins.get(&thing),
+            use Step::{AddServer, DelServer, SetServer};
+            let own = match step {
+                AddServer { .. } | SetServer { .. } | DelServer { .. } if !servers => None,
+                _ => self.origins.get(&step.thing()),
             };
             let Some(service) = step.service() else { return own.cloned() };
             let of_service = match last {

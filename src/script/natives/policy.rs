@@ -196,14 +196,25 @@ fn declare(call: &Call<'_>, what: &'static str, row: &Row) -> Checked<Declared> 
     let origin = frame.as_ref().map(|frame| frame.origin());
     let source = frame.as_ref().and_then(|frame| call.host.sources.get(&frame.chunk));
     let words = source.as_deref().filter(|source| source.len() <= SHORT).map(Words::new);
+    // A list that a loop made is written nowhere: all its elements have the line of their field.
+    let mut made: Option<(String, u32)> = None;
     let mut place = |field: &str, index: usize| -> Option<Origin> {
         let mut origin = origin.clone()?;
-        if let (Some(words), Some(frame)) = (&words, &frame) {
-            let whole = [Part::Field(field.to_string()), Part::Item(index)];
-            let target = |path| Target { call: what, line: frame.line, arg: Some(0), path, key: true };
-            let found = words.walked(target(&whole)).or_else(|| words.walked(target(&whole[..1])));
-            origin.line = found.map_or(origin.line, |spot| spot.line);
+        let (Some(words), Some(frame)) = (&words, &frame) else { return Some(origin) };
+        if let Some((_, line)) = made.as_ref().filter(|(of, _)| of == field) {
+            origin.line = *line;
+            return Some(origin);
         }
+        let whole = [Part::Field(field.to_string()), Part::Item(index)];
+        let walked = |path| {
+            let target = Target { call: what, line: frame.line, arg: Some(0), path, key: true };
+            words.walked(target).map(|spot| spot.line)
+        };
+        origin.line = walked(&whole).unwrap_or_else(|| {
+            let line = walked(&whole[..1]).unwrap_or(origin.line);
+            made = Some((field.to_string(), line));
+            line
+        });
         Some(origin)
     };
     build::desired(row, &mut place)

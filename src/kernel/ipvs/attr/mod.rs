@@ -62,6 +62,7 @@ macro_rules! attributes {
         }
 
         impl<$life> netlink_packet_core::Nla for $set $(<$own>)? {
+            #[inline(always)]
             fn value_len(&self) -> usize {
                 match self {
                     $(Self::$variant(value) => $crate::kernel::ipvs::attr::Value::size(value),)*
@@ -69,6 +70,7 @@ macro_rules! attributes {
                 }
             }
 
+            #[inline(always)]
             fn kind(&self) -> u16 {
                 match self {
                     $(Self::$variant(_) => $constant,)*
@@ -76,6 +78,7 @@ macro_rules! attributes {
                 }
             }
 
+            #[inline(always)]
             fn emit_value(&self, out: &mut [u8]) {
                 match self {
                     $(Self::$variant(value) => $crate::kernel::ipvs::attr::Value::put(value, out),)*
@@ -160,16 +163,31 @@ fn broken(got: usize, length: usize) -> Malformed {
     Malformed::Frame(format!("an attribute of {length} bytes where {got} are left"))
 }
 
-/// Appends one attribute with its padding.
+/// Appends one attribute with its padding. Where it is called the attribute is known, and inlined nothing is asked of
+/// it: a director's plan is a hundred thousand of them.
+#[inline(always)]
 pub fn put(out: &mut Vec<u8>, attr: &impl Nla) {
-    let start = out.len();
     let length = NLA_HEADER_SIZE + attr.value_len();
-    out.resize(start + length.next_multiple_of(NLA_ALIGNTO), 0);
-    set_header(out, start, length, attr.kind());
-    attr.emit_value(out.get_mut(start + NLA_HEADER_SIZE..start + length).unwrap_or_default());
+    let padded = length.next_multiple_of(NLA_ALIGNTO);
+    // An address is the longest of what is in every message.
+    let mut short = [0; NLA_HEADER_SIZE + 16];
+    if let Some(room) = short.get_mut(..padded) {
+        fill(room, length, attr);
+        return out.extend_from_slice(room);
+    }
+    let start = out.len();
+    out.resize(start + padded, 0);
+    fill(out.get_mut(start..).unwrap_or_default(), length, attr);
+}
+
+#[inline(always)]
+fn fill(room: &mut [u8], length: usize, attr: &impl Nla) {
+    set_header(room, 0, length, attr.kind());
+    attr.emit_value(room.get_mut(NLA_HEADER_SIZE..length).unwrap_or_default());
 }
 
 /// Appends an attribute whose value is the attributes that `fill` appends.
+#[inline]
 pub fn put_nested(out: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; NLA_HEADER_SIZE]);
@@ -179,6 +197,7 @@ pub fn put_nested(out: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>))
 }
 
 /// Fills in the header of the attribute that begins at `start`.
+#[inline]
 fn set_header(out: &mut [u8], start: usize, length: usize, kind: u16) {
     // Our nests are some hundred bytes; one that does not fit is refused by the kernel as a broken frame.
     let length = u16::try_from(length).unwrap_or(u16::MAX);

@@ -22,9 +22,13 @@ macro_rules! host_order {
         impl Value<'_> for $number {
             const EXPECTED: &'static str = $expected;
 
+            #[inline]
+
             fn size(&self) -> usize {
                 size_of::<$number>()
             }
+
+            #[inline]
 
             fn put(&self, out: &mut [u8]) {
                 out.copy_from_slice(&self.to_ne_bytes());
@@ -46,9 +50,13 @@ pub struct BePort(pub u16);
 impl Value<'_> for BePort {
     const EXPECTED: &'static str = "2";
 
+    #[inline]
+
     fn size(&self) -> usize {
         2
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.0.to_be_bytes());
@@ -63,9 +71,13 @@ impl Value<'_> for BePort {
 impl Value<'_> for [u8; 4] {
     const EXPECTED: &'static str = "4";
 
+    #[inline]
+
     fn size(&self) -> usize {
         4
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(self);
@@ -106,9 +118,13 @@ impl From<std::net::IpAddr> for UnionAddr {
 impl Value<'_> for UnionAddr {
     const EXPECTED: &'static str = "4 or 16";
 
+    #[inline]
+
     fn size(&self) -> usize {
         16
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.0);
@@ -125,9 +141,13 @@ impl Value<'_> for UnionAddr {
 impl Value<'_> for Ipv4Addr {
     const EXPECTED: &'static str = "4";
 
+    #[inline]
+
     fn size(&self) -> usize {
         4
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.octets());
@@ -141,9 +161,13 @@ impl Value<'_> for Ipv4Addr {
 impl Value<'_> for Ipv6Addr {
     const EXPECTED: &'static str = "16";
 
+    #[inline]
+
     fn size(&self) -> usize {
         16
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.octets());
@@ -164,9 +188,13 @@ pub struct FlagBits {
 impl Value<'_> for FlagBits {
     const EXPECTED: &'static str = "8";
 
+    #[inline]
+
     fn size(&self) -> usize {
         8
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         let (flags, mask) = out.split_at_mut(4);
@@ -200,12 +228,16 @@ impl Count {
 impl Value<'_> for Count {
     const EXPECTED: &'static str = "4 or 8";
 
+    #[inline]
+
     fn size(&self) -> usize {
         match self {
             Count::Narrow(_) => 4,
             Count::Wide(_) => 8,
         }
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         match self {
@@ -226,9 +258,13 @@ impl Value<'_> for Count {
 impl<'a> Value<'a> for &'a str {
     const EXPECTED: &'static str = "text";
 
+    #[inline]
+
     fn size(&self) -> usize {
         self.len() + 1
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         for (to, from) in out.iter_mut().zip(self.bytes().chain(std::iter::once(0))) {
@@ -249,9 +285,13 @@ pub struct Nested<'a>(pub &'a [u8]);
 impl<'a> Value<'a> for Nested<'a> {
     const EXPECTED: &'static str = "attributes";
 
+    #[inline]
+
     fn size(&self) -> usize {
         self.0.len()
     }
+
+    #[inline]
 
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(self.0);
