@@ -237,7 +237,7 @@ impl<'a> Repl<'a> {
 
     /// Loads a policy and binds it to its name; says what it is.
     pub fn load(&mut self, name: &str) -> Result<String> {
-        let path = find::find(name, &self.context)?;
+        let path = find::find(name, self.context)?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let bound = identifier(&stem);
         self.cancel.begin();

@@ -23,13 +23,11 @@ macro_rules! host_order {
             const EXPECTED: &'static str = $expected;
 
             #[inline]
-
             fn size(&self) -> usize {
                 size_of::<$number>()
             }
 
             #[inline]
-
             fn put(&self, out: &mut [u8]) {
                 out.copy_from_slice(&self.to_ne_bytes());
             }
@@ -51,13 +49,11 @@ impl Value<'_> for BePort {
     const EXPECTED: &'static str = "2";
 
     #[inline]
-
     fn size(&self) -> usize {
         2
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.0.to_be_bytes());
     }
@@ -72,13 +68,11 @@ impl Value<'_> for [u8; 4] {
     const EXPECTED: &'static str = "4";
 
     #[inline]
-
     fn size(&self) -> usize {
         4
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(self);
     }
@@ -119,13 +113,11 @@ impl Value<'_> for UnionAddr {
     const EXPECTED: &'static str = "4 or 16";
 
     #[inline]
-
     fn size(&self) -> usize {
         16
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.0);
     }
@@ -142,13 +134,11 @@ impl Value<'_> for Ipv4Addr {
     const EXPECTED: &'static str = "4";
 
     #[inline]
-
     fn size(&self) -> usize {
         4
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.octets());
     }
@@ -162,13 +152,11 @@ impl Value<'_> for Ipv6Addr {
     const EXPECTED: &'static str = "16";
 
     #[inline]
-
     fn size(&self) -> usize {
         16
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.octets());
     }
@@ -189,13 +177,11 @@ impl Value<'_> for FlagBits {
     const EXPECTED: &'static str = "8";
 
     #[inline]
-
     fn size(&self) -> usize {
         8
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         let (flags, mask) = out.split_at_mut(4);
         flags.copy_from_slice(&self.flags.to_ne_bytes());
@@ -229,7 +215,6 @@ impl Value<'_> for Count {
     const EXPECTED: &'static str = "4 or 8";
 
     #[inline]
-
     fn size(&self) -> usize {
         match self {
             Count::Narrow(_) => 4,
@@ -238,7 +223,6 @@ impl Value<'_> for Count {
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         match self {
             Count::Narrow(number) => out.copy_from_slice(&number.to_ne_bytes()),
@@ -259,13 +243,11 @@ impl<'a> Value<'a> for &'a str {
     const EXPECTED: &'static str = "text";
 
     #[inline]
-
     fn size(&self) -> usize {
         self.len() + 1
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         for (to, from) in out.iter_mut().zip(self.bytes().chain(std::iter::once(0))) {
             *to = from;
@@ -286,13 +268,11 @@ impl<'a> Value<'a> for Nested<'a> {
     const EXPECTED: &'static str = "attributes";
 
     #[inline]
-
     fn size(&self) -> usize {
         self.0.len()
     }
 
     #[inline]
-
     fn put(&self, out: &mut [u8]) {
         out.copy_from_slice(self.0);
     }
