@@ -88,7 +88,8 @@ pub fn past(
     let mut past = Past { owned: Owned::default(), saved: found.saved, interrupted: false };
     if let Some(saved) = &past.saved {
         past.owned = saved.owned.clone();
-        let real = std::fs::canonicalize(path).unwrap_or_default();
+        // One that is gone is known by the path that was recorded.
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         if saved.path != real {
             context.warn(
                 name,

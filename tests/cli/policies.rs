@@ -82,7 +82,8 @@ fn a_policy_started_by_its_path_is_known_by_its_name() {
     let gone = here.run(&["plan", "web"]);
     assert_eq!(gone.code, 2, "{}", gone.err);
     assert!(gone.err.contains("first.lua") && gone.err.contains("lvsh stop web"), "{}", gone.err);
-    here.run(&["stop", "web"]).ok();
+    let ended = here.run(&["stop", "web"]).ok();
+    assert!(!ended.err.contains("it was started from"), "{}", ended.err);
     assert!(here.run(&["plan", "web"]).err.contains("there is no policy 'web'"));
 }
 
