@@ -7,7 +7,9 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=.cargo/link.rs");
-    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+    // Where all is linked statically there is another way to say it.
+    let is = |name, value| std::env::var(name).as_deref() == Ok(value);
+    if is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu") {
         println!("cargo:rustc-link-arg-bins=-no-pie");
     }
 }

@@ -160,7 +160,7 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
         return Ok(());
     };
     let journal = store.journal_file(&target.name);
-    let draft = (goal != Goal::Stop && !staged.plan.is_empty())
+    let draft = (goal != Goal::Stop && !written_already(staged, past))
         .then(|| draft(store, target, staged, past, staged.owned.clone()));
     let Staged { session, plan, heirs, .. } = staged;
     let (sent, text) = beside(plan.len(), || session.commit(plan), || draft.map(Draft::text).transpose());
@@ -184,6 +184,14 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
     Ok(())
 }
 
+/// Whether the state file says already what is so. After an interrupted run it also says what that may have made.
+fn written_already(staged: &Staged, past: &Past) -> bool {
+    let same = |saved: &Saved| {
+        saved.owned == staged.owned && saved.left_as(&staged.owned.part_of(staged.session.view()))
+    };
+    staged.plan.is_empty() && !past.interrupted && past.saved.as_ref().is_some_and(same)
+}
+
 /// The policy's state file when it owns this and the plan is carried out.
 fn draft(store: &Store, target: &Target, staged: &Staged, past: &Past, owned: Owned) -> Draft {
     let started = past.saved.as_ref().map_or_else(|| store.now(), |saved| saved.started);
@@ -194,7 +202,7 @@ fn draft(store: &Store, target: &Target, staged: &Staged, past: &Past, owned: Ow
 /// Writes down what the policy owns now, and then forgets the journal. At no moment a kill leaves a journal beside
 /// a state that no longer names what the journal's changes gave back: it would be taken for the policy's own.
 ///
-/// `text` is the state file of a plan that changed something.
+/// `text` is the state file, if it has to be written.
 fn remember(
     context: &Context,
     store: &Store,
@@ -204,8 +212,7 @@ fn remember(
     goal: Goal,
     text: Option<Text>,
 ) -> Result<()> {
-    let Staged { session, owned, .. } = staged;
-    let (name, journal) = (&target.name, store.journal_file(&target.name));
+    let (name, owned, journal) = (&target.name, &staged.owned, store.journal_file(&target.name));
     let Goal::Start { adopt } = goal else {
         journal::discard(&journal)?;
         care::forget(store, name)?;
@@ -217,14 +224,8 @@ fn remember(
         store.write(name, both.text()?)?;
         journal::discard(&journal)?;
     }
-    let saved_already = || {
-        let known = past.saved.as_ref().filter(|saved| saved.owned == *owned);
-        known.is_some_and(|saved| saved.left_as(&owned.part_of(session.view())))
-    };
-    match text {
-        Some(text) => store.write(name, text)?,
-        None if saved_already() => {}
-        None => store.write(name, draft(store, target, staged, past, owned.clone()).text()?)?,
+    if let Some(text) = text {
+        store.write(name, text)?;
     }
     journal::discard(&journal)?;
     if adopt {

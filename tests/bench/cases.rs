@@ -54,6 +54,7 @@ const BIG_RULES: &str = "/run/bench/big.rules";
 fn fill(lvsh: &str, rounds: usize) {
     let (policy, imported) = ("/run/bench/big.lua", "/run/bench/imported.lua");
     let said = Command::new(lvsh).args(["import", BIG_RULES]).output().expect("lvsh import");
+    assert!(said.status.success(), "lvsh import: {}", String::from_utf8_lossy(&said.stderr));
     std::fs::write(imported, said.stdout).expect("the policy of the rules");
     let (mut fill, mut restore, mut idle) = (Vec::new(), Vec::new(), Vec::new());
     let mut moved = Vec::new();
