@@ -95,7 +95,7 @@ fn bring_back(context: &Context, target: &Target, down: &Plan, before: &Past, er
         })?;
         session.commit(&plan)?;
         if let (Some(store), Some(saved)) = (&context.store, &before.saved) {
-            store.save(&target.name, &saved.path, saved.started, saved.owned.clone(), saved.made())?;
+            store.save(&target.name, &saved.path, saved.started, before.owned.clone(), saved.made())?;
             journal::discard(&store.journal_file(&target.name))?;
         }
         Ok(())

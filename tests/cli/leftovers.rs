@@ -70,6 +70,35 @@ fn a_killed_start_is_found_and_finished() {
     assert!(here.run(&["list"]).out.starts_with("0 services"));
 }
 
+fn owned(here: &Playground) -> serde_json::Value {
+    let text = fs::read(here.state().join("web.json")).expect("a file");
+    let saved: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    saved["owned"]["services"].clone()
+}
+
+/// As a killed `apply` leaves it that was going to add a service of mark 9.
+fn claim(here: &Playground) {
+    let mut claimed = owned(here);
+    claimed[0][0]["mark"]["mark"] = serde_json::json!(9);
+    let header = serde_json::json!({ "format_version": "1.0", "boot_id": "memory", "pid": 4711, "command": "lvsh apply web" });
+    let claims = serde_json::json!({ "changes": 1, "owned": { "services": claimed } });
+    fs::write(here.state().join("web.journal"), format!("{header}\n{claims}\n")).expect("a journal");
+}
+
+/// Also when the next run is one that only sets weights.
+#[test]
+fn what_a_killed_run_made_stays_the_policys() {
+    let here = Playground::new();
+    here.policy("web", WEB);
+    here.run(&["start", "web"]).ok();
+    here.run(&["eval", "lvs.add_service { fwmark = 9, scheduler = 'rr' }"]).ok();
+    claim(&here);
+    let next = here.run(&["drain", "web", "192.168.1.107"]).ok();
+    assert!(next.err.contains("was killed after its plan of 1 change"), "{}", next.err);
+    here.run(&["stop", "web"]).ok();
+    assert!(here.run(&["list"]).out.starts_with("0 services"), "the service of the killed run is gone too");
+}
+
 /// What a killed run was going to make and did not is nobody's, as soon as a run that says so is over: who makes it
 /// later keeps it.
 #[test]
@@ -77,21 +106,11 @@ fn what_a_killed_run_never_made_is_not_the_policys() {
     let here = Playground::new();
     here.policy("web", WEB);
     here.run(&["start", "web"]).ok();
-    let owned = || {
-        let text = fs::read(here.state().join("web.json")).expect("a file");
-        let saved: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
-        saved["owned"]["services"].clone()
-    };
-    let before = owned();
-    let mut claimed = before.clone();
-    claimed[0][0]["mark"]["mark"] = serde_json::json!(9);
-    assert_ne!(claimed, before);
-    let header = serde_json::json!({ "format_version": "1.0", "boot_id": "memory", "pid": 4711, "command": "lvsh apply web" });
-    let claims = serde_json::json!({ "changes": 1, "owned": { "services": claimed } });
-    fs::write(here.state().join("web.journal"), format!("{header}\n{claims}\n")).expect("a journal");
+    let before = owned(&here);
+    claim(&here);
     let next = here.run(&["apply", "web"]).ok();
     assert!(next.err.contains("was killed after its plan of 1 change"), "{}", next.err);
-    assert_eq!(owned(), before);
+    assert_eq!(owned(&here), before);
     here.run(&["eval", "lvs.add_service { fwmark = 9, scheduler = 'rr' }"]).ok();
     here.run(&["stop", "web"]).ok();
     assert!(here.run(&["list"]).out.contains("fwm:9"), "a service of others");

@@ -80,7 +80,8 @@ pub fn round(
         None => Ok(()),
     };
     let left = past.saved.as_ref().filter(|_| !plan.is_empty());
-    let said = remembered.and_then(|()| left.map_or(Ok(()), |saved| remember(store, saved, &plan, &session)));
+    let left = |()| left.map_or(Ok(()), |saved| remember(store, saved, &past.owned, &plan, &session));
+    let said = remembered.and_then(left);
     if let Err(error) = said {
         let error = session.take_back(&plan, error);
         if error.kind != Kind::RollbackFailed {
@@ -96,15 +97,16 @@ pub fn round(
     Ok(Round { plan, found, evicted, dry })
 }
 
-/// What the policy left is now with these weights: they are no drift.
-fn remember(store: &Store, saved: &Saved, plan: &Plan, session: &Session) -> Result<()> {
+/// What the policy left is now with these weights: they are no drift. It owns what it did, and what an interrupted run
+/// may have made.
+fn remember(store: &Store, saved: &Saved, owned: &Owned, plan: &Plan, session: &Session) -> Result<()> {
     let mut made = saved.made();
     for key in plan.steps().filter_map(|step| step.service()) {
         if let Some(entry) = session.view().services.get(key) {
             made.services.insert(*key, entry.clone());
         }
     }
-    store.save(&saved.policy, &saved.path, saved.started, saved.owned.clone(), made)
+    store.save(&saved.policy, &saved.path, saved.started, owned.clone(), made)
 }
 
 /// The log, the policy's hooks and who gets mail hear of what was done. What goes wrong here undoes nothing.
