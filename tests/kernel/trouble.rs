@@ -6,7 +6,7 @@ use lvsh::backend::{Backend, Want};
 use lvsh::kernel::Kernel;
 use lvsh::model::State;
 
-use super::site::{direct, example, lvsh, policy, write};
+use super::site::{SERVERS, VIP, direct, example, lvsh, policy, write};
 use super::support::Host;
 
 #[test]
@@ -14,18 +14,25 @@ fn a_refusal_in_the_middle_undoes_everything_and_says_where() {
     needs!(ipvs);
     let net = direct();
     let director = net.director();
-    let text = policy("scheduler = 'sh', flags = { 'sh-fallback' }", "method = 'dr'").replace(
-        "  service = {",
-        "  service = {\n    { tcp = '192.168.1.99:25', scheduler = 'nosuch' },\n    {",
+    let [one, two] = SERVERS;
+    let text = format!(
+        r#"return lvs.policy {{
+  name = "web",
+  vip  = {{ addr = "{VIP}/32", dev = "eth0" }},
+  mark = {{ mark = 3, daddr = "{VIP}", proto = "tcp", dports = {{ 80, 443 }} }},
+  service = {{
+    {{ tcp = "{VIP}:25", scheduler = "sh", servers = {{ {{ addr = "{one}", method = "dr" }} }} }},
+    {{ fwmark = 3, scheduler = "nosuch", servers = {{ {{ addr = "{two}", method = "dr" }} }} }},
+  }},
+}}
+"#
     );
-    let text = text.replace("    },\n  },\n", "    },\n    },\n  },\n");
     let file = write("web", &text);
     director.run("ipvsadm -A -f 9 -s rr");
     let before = director.snapshot_text();
     let failed = director.lvsh(&format!("start {file}"));
     assert_eq!(failed.code, 1, "{}{}", failed.stdout, failed.stderr);
-    for part in ["web.lua:", "tcp:192.168.1.99:25", "no scheduler 'nosuch'", "ENOENT", "hint", "rolled back"]
-    {
+    for part in ["web.lua:7", "fwm:3", "no scheduler 'nosuch'", "ENOENT", "hint", "rolled back"] {
         assert!(failed.stderr.contains(part), "'{part}' is not in:\n{}", failed.stderr);
     }
     assert_eq!(director.snapshot_text(), before);
