@@ -10,7 +10,7 @@ use std::ffi::c_int;
 use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Value, ffi};
 
 use super::fault::Checked;
-use super::guard::arm;
+use super::guard::{arm, keep_room};
 use super::host::Host;
 use super::raise::raise;
 use std::rc::Rc;
@@ -48,6 +48,7 @@ where
     let host = Rc::clone(host);
     let answer = move |lua: &Lua, args: MultiValue| -> mlua::Result<MultiValue> {
         let ran = run(lua, args);
+        keep_room(lua, &host);
         if host.cancel.reason().is_some() {
             // What it says of the stop may be caught, or be taken for an answer.
             arm(lua)?;

@@ -18,9 +18,7 @@ pub(super) fn guard(lua: &Lua, host: &Rc<Host>, every: u32) -> mlua::Result<()> 
     let host = Rc::clone(host);
     lua.set_global_hook(HookTriggers::new().every_nth_instruction(every), move |lua, _| {
         let Some(stop) = host.stop() else {
-            if !lua.gc_is_running() && lua.used_memory() > COLLECT {
-                lua.gc_restart();
-            }
+            keep_room(lua, &host);
             return Ok(VmState::Continue);
         };
         if every > 1 {
@@ -32,6 +30,24 @@ pub(super) fn guard(lua: &Lua, host: &Rc<Host>, every: u32) -> mlua::Result<()> 
         arm(lua)?;
         Err(mlua::Error::external(host.stop().unwrap_or_else(load_timeout)))
     })
+}
+
+/// Collects garbage when there may be enough of it: by and by, and at once before the script's limit is near. Lua does so
+/// by itself when it gets no more memory, but then without the finalizers that records need, and so in vain. It is asked
+/// after each native, because a few instructions can ask for many records.
+pub(super) fn keep_room(lua: &Lua, host: &Host) {
+    let (used, half) = (lua.used_memory(), host.memory / 2);
+    if used > COLLECT.min(half) && !lua.gc_is_running() {
+        lua.gc_restart();
+    }
+    // A script that needs so much for itself is not made to collect all the time.
+    let kept = host.kept.get().min(used);
+    host.kept.set(kept);
+    if used > half && used - kept > host.memory / 8 {
+        // A collection that fails is one that did nothing.
+        let _ = lua.gc_collect();
+        host.kept.set(lua.used_memory());
+    }
 }
 
 /// Makes the thread that runs, and the main one, look at every instruction.

@@ -28,6 +28,8 @@ pub(super) struct Host {
     pub sources: Sources,
     /// Bytes the VM may use, for the message.
     pub memory: usize,
+    /// Bytes that were left by the last collection that was asked for.
+    pub kept: Cell<usize>,
     /// Refuses what others could have written.
     pub trust: fn(&Path) -> Result<()>,
     /// Where `require` looks.
@@ -67,6 +69,7 @@ impl Host {
             cancel,
             sources: Sources::default(),
             memory: limits.memory,
+            kept: Cell::default(),
             trust: limits.trust,
             dirs: RefCell::new(limits.lib_dirs.clone()),
             owner: RefCell::default(),

@@ -17,6 +17,7 @@ use crate::plan::Evicting;
 use crate::script::build;
 use crate::script::convert::{Row, Val};
 use crate::script::fault::{Checked, Fault};
+use crate::script::guard::keep_room;
 use crate::script::host::Host;
 use crate::script::records::{Id, Records, lua_fault};
 use crate::script::registry::{Entry, Param, Run};
@@ -117,8 +118,6 @@ pub struct Walk {
     pub kind: &'static str,
     /// What was shown of it: as text and as JSON it is to be the same.
     shown: Option<Table>,
-    /// Records until the next look at the script's memory.
-    until_look: u32,
 }
 
 impl Walk {
@@ -143,24 +142,8 @@ impl Walk {
 /// One more entry as a record, or nil at the end: what `for` asks for.
 pub fn step(lua: &Lua, host: &Host, records: &Records, walk: &RefCell<Walk>) -> Checked<Value> {
     let next = walk.borrow_mut().next(host)?;
-    tidy(lua, host, &mut walk.borrow_mut());
+    keep_room(lua, host);
     next.map_or(Ok(Value::Nil), |(entry, maker)| record(lua, records, &entry, maker))
-}
-
-/// Collects the records of earlier rounds before they reach the script's limit. Lua does so by itself when it gets no
-/// more memory, but then without the finalizers that records need, and so in vain.
-fn tidy(lua: &Lua, host: &Host, walk: &mut Walk) {
-    walk.until_look = walk.until_look.saturating_sub(1);
-    if walk.until_look > 0 {
-        return;
-    }
-    walk.until_look = 256;
-    if lua.used_memory() > host.memory / 2 {
-        // A collection that fails is one that did nothing.
-        let _ = lua.gc_collect();
-        // A script that needs so much for itself is not made to collect all the time.
-        walk.until_look = if lua.used_memory() > host.memory / 2 { 16384 } else { 256 };
-    }
 }
 
 /// What is shown of a walk: the first of those that are left.
@@ -208,7 +191,7 @@ fn walk(call: &mut Call<'_>, templates: bool) -> Checked<Value> {
     filter.templates = Some(templates);
     let (makers, entries) = call.host.with(|session| Ok((session.makers()?, session.connection_table()?)))?;
     let kind = if templates { "templates" } else { "connections" };
-    let walk = Walk { entries, makers, filter, kind, shown: None, until_look: 256 };
+    let walk = Walk { entries, makers, filter, kind, shown: None };
     call.records.make(call.lua, Id::Walk(Rc::new(RefCell::new(walk))))
 }
 

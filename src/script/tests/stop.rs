@@ -71,3 +71,16 @@ fn memory_is_limited_and_the_vm_goes_on() {
     let (_, answer) = engine.run(session, Job::Eval { code: "1 + 1".into() });
     assert_eq!(answer.expect("a value").values[0].lua, "2");
 }
+
+/// Records have finalizers, without which what they take stays taken.
+#[test]
+fn records_that_a_few_instructions_ask_for_are_collected() {
+    let limits = Limits { memory: 4 << 20, ..Limits::default() };
+    let mut engine = Engine::new(limits, Cancel::new(None)).expect("an engine");
+    let code = "for port = 1, 200 do lvs.add_service { tcp = '10.0.0.1:' .. port, scheduler = 'rr' } end";
+    let (session, answer) = engine.run(session(Mode::Live), Job::Eval { code: code.to_string() });
+    answer.expect("services");
+    let code = "for _ = 1, 1000 do lvs.services() end return #lvs.services()";
+    let (_, answer) = engine.run(session, Job::Eval { code: code.to_string() });
+    assert_eq!(answer.expect("room enough").values[0].lua, "200");
+}
