@@ -18,15 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn boot(args: &[&str]) -> Result<ExitCode> {
     let start = Instant::now();
-    let (mut name, mut owner, mut life) = ("default", "", "3600");
+    let (mut name, mut owner, mut life) = ("default", "", None);
     for pair in args.chunks(2) {
         match pair {
             ["--kernel", value] => name = value,
             ["--owner", value] => owner = value,
-            ["--life", value] => life = value,
+            ["--life", value] => life = Some(*value),
             other => return Err(format!("boot does not understand {}", other.join(" "))),
         }
     }
+    // With an owner this is for the case that it hangs.
+    let life = life.unwrap_or(if owner.is_empty() { "3600" } else { "14400" });
     fs::create_dir_all(paths::run()).context("run")?;
     let me = std::env::current_exe().context("my own path")?;
     shortcut(&me)?;
@@ -41,8 +43,10 @@ pub fn boot(args: &[&str]) -> Result<ExitCode> {
         end(&running)?;
     }
     let prepared = start.elapsed();
-    fs::remove_file(paths::run().join("console.log")).ok();
-    let log = File::create(paths::run().join("supervise.log")).context("supervise.log")?;
+    for old in ["console.log", "qemu.log"] {
+        fs::remove_file(paths::run().join(old)).ok();
+    }
+    let log = File::create(paths::log()).context("supervise.log")?;
     let mut command = Command::new(me);
     command
         .args(["supervise", name, &kernel.version])
@@ -78,8 +82,7 @@ fn wait_ready(supervisor: &mut Child) -> Result<State> {
     loop {
         thread::sleep(Duration::from_millis(50));
         if let Some(status) = supervisor.try_wait().context("supervisor")? {
-            let log = fs::read_to_string(paths::run().join("supervise.log")).unwrap_or_default();
-            return Err(format!("{status}: {log}\n{}", qemu::console_tail()));
+            return Err(format!("{status}: {}\n{}", paths::said(), qemu::console_tail()));
         }
         if Instant::now() > deadline {
             supervisor.kill().ok();
@@ -121,6 +124,10 @@ fn end(lab: &State) -> Result<()> {
         thread::sleep(Duration::from_millis(20));
     }
     state::forget();
+    match paths::said().trim() {
+        "" => {}
+        what => eprintln!("lab: while it ran: {what}"),
+    }
     Ok(())
 }
 

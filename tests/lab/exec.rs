@@ -13,8 +13,11 @@ use std::{
     path::Path,
     process::{Command, ExitCode},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+/// Longer than it takes to notice that a guest hangs.
+const PATIENCE: Duration = Duration::from_secs(200);
 
 /// Variables that mean something to tests; all others stay on the host.
 const PASSED: &[&str] =
@@ -30,6 +33,10 @@ pub fn runner(binary: &str, args: &[&str]) -> Result<ExitCode> {
             argv.extend(args.iter().map(|a| (*a).to_owned()));
             let binaries = binaries(&[Path::new(binary), &beside(binary)])?;
             run(&lab, argv, binaries, false)
+        }
+        // Whoever set it booted a lab.
+        None if ours && env::var_os("LVSH_LAB").is_some() => {
+            Err(lost(&format!("the lab is gone: {}", paths::said())))
         }
         // Without a lab the tests find out themselves whether this machine's kernel will do.
         None => Err(Command::new(binary).args(args).exec()).context(binary),
@@ -80,6 +87,18 @@ pub fn connect(port: u16, patience: Duration) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// A guest that died is begun anew, which takes a while.
+fn reach(lab: &State) -> Result<TcpStream> {
+    let start = Instant::now();
+    loop {
+        match connect(lab.port, Duration::from_secs(30)) {
+            Ok(stream) => return Ok(stream),
+            Err(_) if lab.alive() && start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(500)),
+            Err(e) => return Err(lost(&format!("no answer: {e}"))),
+        }
+    }
+}
+
 fn run(lab: &State, argv: Vec<String>, binaries: Vec<Binary>, with_input: bool) -> Result<ExitCode> {
     let cwd = env::current_dir().context("current folder")?;
     let request = Request {
@@ -89,8 +108,7 @@ fn run(lab: &State, argv: Vec<String>, binaries: Vec<Binary>, with_input: bool) 
         env: env::vars().filter(|(name, _)| PASSED.iter().any(|p| name.starts_with(p))).collect(),
         binaries,
     };
-    let mut stream =
-        connect(lab.port, Duration::from_secs(30)).map_err(|e| lost(&format!("no answer: {e}")))?;
+    let mut stream = reach(lab)?;
     wire::send(&mut stream, Kind::Run, &request.encode()).context("lab")?;
     let mut input = stream.try_clone().context("socket")?;
     if with_input {

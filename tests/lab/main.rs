@@ -14,6 +14,7 @@ mod initramfs;
 mod install;
 mod kernel;
 mod paths;
+mod pulse;
 mod qemu;
 mod state;
 mod supervise;

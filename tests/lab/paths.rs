@@ -16,6 +16,15 @@ pub fn run() -> PathBuf {
     lab().join("run")
 }
 
+pub fn log() -> PathBuf {
+    run().join("supervise.log")
+}
+
+/// What the supervisor had to say: of a lab that did its work, nothing.
+pub fn said() -> String {
+    std::fs::read_to_string(log()).unwrap_or_default()
+}
+
 /// The folder that the guest may write to; stripped executables go in through it.
 pub fn share() -> PathBuf {
     lab().join("share")

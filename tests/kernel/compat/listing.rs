@@ -77,7 +77,7 @@ fn every_listing_is_the_same() {
     ] {
         let plain = line.replace(" --strict-compat", "");
         let line = if line == "-h" { "-h --strict-compat" } else { line };
-        let (ours, theirs) = (side.program.run(&words(line), ""), side.judge.run(&words(&plain), ""));
+        let (ours, theirs) = (side.program.run(&words(line), ""), side.judge.listed(&words(&plain), ""));
         eprintln!("{line}");
         let lines = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
         same(&lines(&ours.text), &lines(&theirs.text));
@@ -103,7 +103,7 @@ fn list_in_ipvsadms_words_is_the_same() {
         let line = format!("{} list --ipvsadm {ours}", env!("CARGO_BIN_EXE_lvsh"));
         let listed = Cmd::new(&side.namespace, words(line.trim())).run();
         let lines = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
-        let theirs = side.judge.run(&words(theirs), "");
+        let theirs = side.judge.listed(&words(theirs), "");
         eprintln!("{line}");
         same(&lines(&listed), &lines(&theirs.text));
         assert_eq!(listed, theirs.text, "{line}");
@@ -120,7 +120,7 @@ fn each_restores_what_the_other_saves() {
         lines.sort_unstable();
         lines
     };
-    let table = |side: &mut Side| sorted(&side.judge.run(&words("-Sn"), "").text);
+    let table = |side: &mut Side| sorted(&side.judge.listed(&words("-Sn"), "").text);
     let before = table(&mut side);
     let saved = side.program.run(&words("-Sn"), "");
     assert!(
@@ -134,7 +134,7 @@ fn each_restores_what_the_other_saves() {
     same(&table(&mut side), &before);
     same(&sorted(&side.program.run(&words("-Sn"), "").text), &sorted(&saved.text));
     // And the other way round, as far as ipvsadm can read its own: marks above 2^31-1 it cannot.
-    let theirs = side.judge.run(&words("-Sn"), "").text;
+    let theirs = side.judge.listed(&words("-Sn"), "").text;
     let readable: String = theirs
         .lines()
         .filter(|line| !line.contains("-f -1") && !line.ends_with("-b "))

@@ -75,7 +75,7 @@ impl Side {
     /// that in which they were made, so lines are sorted.
     pub fn table(&mut self) -> String {
         let said =
-            self.judge.run(&["-R".to_string()], "-S -n\n-L --timeout\n-L --daemon\n-L -n --thresholds\n");
+            self.judge.listed(&["-R".to_string()], "-S -n\n-L --timeout\n-L --daemon\n-L -n --thresholds\n");
         assert_eq!(said.code, 0, "{}", said.text);
         let mut lines: Vec<&str> = said.text.lines().collect();
         lines.sort_unstable();

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::commands::{Random, sequence};
+use super::zygote::Zygote;
 use super::{Said, Side};
 
 type Sequence = Vec<Vec<String>>;
@@ -76,19 +77,24 @@ impl Pair {
 
     /// The first difference.
     fn differs(&mut self, sequence: &Sequence, strict: bool) -> Option<String> {
-        let play = |side: &mut Side, own: Option<&str>| -> (Vec<Said>, String, Duration) {
+        type Run<'a> = &'a dyn Fn(&mut Zygote, &[String]) -> Said;
+        let play = |side: &mut Side, run: Run| -> (Vec<Said>, String, Duration) {
             side.clean();
             let begun = Instant::now();
-            let all = |words: &Vec<String>| {
-                words.iter().cloned().chain(own.map(str::to_string)).collect::<Vec<_>>()
-            };
-            let said = sequence.iter().map(|words| side.program.run(&all(words), "")).collect();
+            let said = sequence.iter().map(|words| run(&mut side.program, words)).collect();
             let spent = begun.elapsed();
             (said, side.table(), spent)
         };
+        let with_lvsh = |program: &mut Zygote, words: &[String]| {
+            let own = strict.then(|| "--strict-compat".to_string());
+            program.run(&words.iter().cloned().chain(own).collect::<Vec<_>>(), "")
+        };
+        let with_ipvsadm = |program: &mut Zygote, words: &[String]| {
+            if lists(words) { program.listed(words, "") } else { program.run(words, "") }
+        };
         let ((ours, our_table, our_time), (theirs, their_table, their_time)) = std::thread::scope(|scope| {
-            let ours = scope.spawn(|| play(&mut self.ours, strict.then_some("--strict-compat")));
-            let theirs = play(&mut self.theirs, None);
+            let ours = scope.spawn(|| play(&mut self.ours, &with_lvsh));
+            let theirs = play(&mut self.theirs, &with_ipvsadm);
             (ours.join().expect("our side"), theirs)
         });
         self.spent[0] += our_time;
@@ -97,9 +103,7 @@ impl Pair {
             self.taken[usize::from(said.code != 0)] += 1;
         }
         for ((words, ours), theirs) in sequence.iter().zip(&ours).zip(&theirs) {
-            let lists =
-                words.first().is_none_or(|word| ["-L", "-l", "--l"].iter().any(|p| word.starts_with(p)));
-            let equal = strict || lists && theirs.code == 0;
+            let equal = strict || lists(words) && theirs.code == 0;
             if ours.code != theirs.code || equal && ours.text != theirs.text {
                 let line = words.join(" ");
                 let Said { code, text } = ours;
@@ -111,8 +115,10 @@ impl Pair {
     }
 
     /// Fewer commands that still differ.
-    fn shrink(&mut self, mut sequence: Sequence, strict: bool) -> (Sequence, String) {
-        let mut difference = self.differs(&sequence, strict).unwrap_or_else(|| "only once".to_string());
+    fn shrink(&mut self, mut sequence: Sequence, strict: bool, first: String) -> (Sequence, String) {
+        let Some(mut difference) = self.differs(&sequence, strict) else {
+            return (sequence, format!("only once:\n{first}"));
+        };
         let mut index = 0;
         while index < sequence.len() {
             let mut shorter = sequence.clone();
@@ -124,6 +130,10 @@ impl Pair {
         }
         (sequence, difference)
     }
+}
+
+fn lists(words: &[String]) -> bool {
+    words.first().is_none_or(|word| ["-L", "-l", "--l"].iter().any(|p| word.starts_with(p)))
 }
 
 fn words(line: &str) -> Vec<String> {
@@ -164,8 +174,8 @@ fn sequences() {
     while done < most && begun.elapsed() < limit {
         let sequence = sequence(&mut random, LENGTH);
         let strict = done % 2 == 1;
-        if pair.differs(&sequence, strict).is_some() {
-            let (short, difference) = pair.shrink(sequence, strict);
+        if let Some(first) = pair.differs(&sequence, strict) {
+            let (short, difference) = pair.shrink(sequence, strict, first);
             let lines: Vec<String> = short.iter().map(|words| format!("{:?}", words.join(" "))).collect();
             panic!(
                 "LVSH_SEED={seed}, sequence {done}, strict {strict}:\n{}\n{difference}",

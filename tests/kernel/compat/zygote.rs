@@ -48,6 +48,20 @@ impl Zygote {
             if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 128 + libc::WTERMSIG(status) };
         Said { code, text: String::from_utf8_lossy(&text).into_owned() }
     }
+
+    /// What Debian's ipvsadm lists, once it says the same twice in a row: while services of any other namespace come and go,
+    /// 6.1 tells it some of ours again, or not at all.
+    pub fn listed(&mut self, words: &[String], stdin: &str) -> Said {
+        let mut said = self.run(words, stdin);
+        for _ in 0..20 {
+            let again = self.run(words, stdin);
+            if again == said {
+                return said;
+            }
+            said = again;
+        }
+        panic!("{words:?}: never the same twice in a row; at last:\n{}", said.text);
+    }
 }
 
 impl Drop for Zygote {
