@@ -8,7 +8,7 @@ use crate::model::{ServerKey, ServiceKey};
 use crate::script::host::Host;
 use crate::script::natives::{declared_of, read};
 use crate::script::records::{Id, Records};
-use crate::script::schema::Shape;
+use crate::script::schema::{PLAN_RECORD, Shape};
 use crate::script::shown::{entries, is_name, number, quote};
 use crate::view::{Grid, Printed};
 
@@ -21,6 +21,9 @@ const BYTES: usize = 2_000;
 
 pub(super) fn display(lua: &Lua, host: &Host, records: &Records, value: &Value, width: u16) -> Printed {
     let show = Show { lua, host, records, width: usize::from(width) };
+    if let Some(changes) = show.plan(value) {
+        return Printed::Text(changes);
+    }
     show.grid(value).map_or_else(|| Printed::Text(show.text(value, 0, &mut Vec::new())), Printed::Grid)
 }
 
@@ -34,6 +37,31 @@ struct Show<'a> {
 type Open = Vec<*const std::ffi::c_void>;
 
 impl Show<'_> {
+    /// What a plan would change, a line each, as `lvsh plan` says it.
+    fn plan(&self, value: &Value) -> Option<String> {
+        let data = |value: &Value| match value {
+            Value::Table(table) => self.records.id(table),
+            _ => None,
+        };
+        let Some(Id::Plain(shape, plan)) = data(value) else { return None };
+        if !std::ptr::eq(shape, &PLAN_RECORD) {
+            return None;
+        }
+        let Some(Id::List(steps)) = data(&plan.raw_get("steps").ok()?) else { return None };
+        let text = |index: usize| match data(&steps.raw_get(index).ok()?) {
+            Some(Id::Plain(_, step)) => step.raw_get::<String>("text").ok(),
+            _ => None,
+        };
+        let count = steps.raw_len();
+        let mut lines: Vec<String> = (1..=count.min(ROWS)).filter_map(text).collect();
+        if count == 0 {
+            lines.push("no changes".to_string());
+        } else if count > ROWS {
+            lines.push(format!("… {} more", count - ROWS));
+        }
+        Some(lines.join("\n"))
+    }
+
     /// A record, or a list of records of one kind.
     fn grid(&self, value: &Value) -> Option<Grid> {
         let Value::Table(table) = value else { return None };

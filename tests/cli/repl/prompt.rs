@@ -134,7 +134,7 @@ fn errors_are_shown_under_the_line_and_stay_in_the_history() {
     let mut pty = Pty::start(&here, &["repl"]);
     pty.prompt();
     pty.keys("1 +* 2");
-    let screen = pty.wait("unexpected symbol near '*'");
+    let screen = pty.wait("2\nunexpected symbol near '*'");
     assert!(screen.ends_with("lvs (memory)> 1 +* 2\nunexpected symbol near '*'"), "{screen}");
     pty.keys("\r");
     pty.wait("error: unexpected symbol near '*'");

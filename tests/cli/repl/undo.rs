@@ -197,6 +197,9 @@ fn a_policy_is_loaded_looked_at_and_not_started() {
     assert!(said.starts_with("web_site = policy web  "), "{said}");
     assert_eq!(pty.says("web_site:status().state"), "\"changed\"");
     assert_eq!(pty.says("web_site:plan().count > 0"), "true");
+    let plan = pty.says("web_site:plan()");
+    assert!(plan.lines().count() > 3 && plan.lines().all(|line| line.starts_with(['+', '~', '-'])), "{plan}");
+    assert_eq!(pty.says("lvs.plan(function() end)"), "no changes");
     let said = pty.says("web_site:start()");
     assert!(said.contains("a policy is not started or stopped at the prompt"), "{said}");
     assert_eq!(here.state_text(), before);
