@@ -10,19 +10,26 @@ use crate::error::{Error, Kind, Result, did_you_mean};
 /// Policies that a package brings.
 const SHARED: &str = "/usr/share/lvsh/policies";
 
-/// The file of a policy: a path if it looks like one, else a name in the folders for policies, else the file that a
-/// policy of this name was started from.
-pub fn find(policy: &str, context: &Context) -> Result<PathBuf> {
+/// The file of a policy, and whether it is known only because the policy was started from it.
+pub struct Found {
+    pub path: PathBuf,
+    pub recorded: bool,
+}
+
+/// A path if it looks like one, else a name in the folders for policies, else the file that a policy of this name was
+/// started from.
+pub fn find(policy: &str, context: &Context) -> Result<Found> {
+    let found = |path: PathBuf| Found { path, recorded: false };
     if policy.contains('/') || policy.ends_with(".lua") {
         let path = PathBuf::from(policy);
         check(&path)?;
-        return Ok(path);
+        return Ok(found(path));
     }
     let folders = [context.common.config_dir.as_path(), Path::new(SHARED)];
     let file = format!("{policy}.lua");
     if let Some(path) = folders.iter().map(|folder| folder.join(&file)).find(|path| path.exists()) {
         check(&path)?;
-        return Ok(path);
+        return Ok(found(path));
     }
     let mut started = context.store.as_ref().map(|store| store.all()).unwrap_or_default();
     match started.remove(policy) {
@@ -30,7 +37,7 @@ pub fn find(policy: &str, context: &Context) -> Result<PathBuf> {
             let note =
                 format!("'{policy}' was started from this file; lvsh stop {policy} removes what it owns");
             check(&saved.path).map_err(|error| error.note(note))?;
-            Ok(saved.path)
+            Ok(Found { path: saved.path, recorded: true })
         }
         None => Err(unknown(policy, &folders, started.into_keys().collect())),
     }

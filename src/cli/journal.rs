@@ -196,8 +196,13 @@ pub fn discard(path: &Path) -> Result<()> {
 /// sent, so this is no kill but a disk or a hand.
 pub fn put_aside(path: &Path) -> Result<Option<String>> {
     let Ok(bytes) = fs::read(path) else { return Ok(None) };
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    if bytes.is_empty() || serde_json::from_slice::<Header>(first).is_ok() {
+    let readable = |(number, line): (usize, &[u8])| match number {
+        0 => serde_json::from_slice::<Header>(line).is_ok(),
+        _ => serde_json::from_slice::<Line>(line).is_ok(),
+    };
+    // The last line may be half written: of a plan that was not begun.
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(bytes.as_slice(), |end| &bytes[..end]);
+    if bytes.is_empty() || whole.split(|byte| *byte == b'\n').enumerate().all(readable) {
         return Ok(None);
     }
     let aside = path.with_extension(format!("journal-bad-{}", Clock::default().since_boot().as_secs()));

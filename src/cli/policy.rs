@@ -160,7 +160,7 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
         return Ok(());
     };
     let journal = store.journal_file(&target.name);
-    let draft = (goal != Goal::Stop && !written_already(staged, past))
+    let draft = (goal != Goal::Stop && !written_already(target, staged, past))
         .then(|| draft(store, target, staged, past, staged.owned.clone()));
     let Staged { session, plan, heirs, .. } = staged;
     let (sent, text) = beside(plan.len(), || session.commit(plan), || draft.map(Draft::text).transpose());
@@ -185,9 +185,12 @@ pub fn send(context: &Context, target: &Target, staged: &mut Staged, past: &Past
 }
 
 /// Whether the state file says already what is so. After an interrupted run it also says what that may have made.
-fn written_already(staged: &Staged, past: &Past) -> bool {
+fn written_already(target: &Target, staged: &Staged, past: &Past) -> bool {
     let same = |saved: &Saved| {
-        saved.owned == staged.owned && saved.left_as(&staged.owned.part_of(staged.session.view()))
+        // A file that was moved is known by its new place.
+        std::fs::canonicalize(&target.path).is_ok_and(|real| real == saved.path)
+            && saved.owned == staged.owned
+            && saved.left_as(&staged.owned.part_of(staged.session.view()))
     };
     staged.plan.is_empty() && !past.interrupted && past.saved.as_ref().is_some_and(same)
 }

@@ -94,8 +94,15 @@ fn bring_back(context: &Context, target: &Target, down: &Plan, before: &Past, er
             ..Want::default()
         })?;
         session.commit(&plan)?;
-        if let (Some(store), Some(saved)) = (&context.store, &before.saved) {
-            store.save(&target.name, &saved.path, saved.started, before.owned.clone(), saved.made())?;
+        if let Some(store) = &context.store
+            && !before.owned.is_empty()
+        {
+            // One whose start was interrupted has no state yet, only a journal, which this one's replaced.
+            let (path, started, made) = match &before.saved {
+                Some(saved) => (&saved.path, saved.started, saved.made()),
+                None => (&target.path, store.now(), before.owned.part_of(session.view())),
+            };
+            store.save(&target.name, path, started, before.owned.clone(), made)?;
             journal::discard(&store.journal_file(&target.name))?;
         }
         Ok(())

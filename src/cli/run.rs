@@ -10,10 +10,10 @@ use super::done::Done;
 use super::find;
 use super::journal::{self, Keep, Leftover};
 use super::stage::journal_of;
-use crate::backend::{Services, Want};
+use crate::backend::{Backend, Services, Want};
 use crate::error::{Error, Kind, Result};
 use crate::model::{MarkEntry, State};
-use crate::plan::{Action, Mode, Owned, Plan, Session, Step, World, advance, diff};
+use crate::plan::{Action, Mode, NoJournal, Owned, Plan, Session, Step, World, advance, diff};
 use crate::script::{Answer, Job};
 use crate::view::{PlanView, changes, plan_text, step_text};
 
@@ -50,12 +50,12 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
         },
         _ => None,
     };
+    if _lock.is_some() && !context.common.read_only {
+        recover(context, name, || context.backend(false))?;
+    }
     let mode = if dry { Mode::Staged } else { Mode::Live };
     let backend = context.backend(context.common.read_only)?;
-    let mut session = Session::new(backend, journal_of(context, name, Keep::Steps), mode, Owned::default());
-    if _lock.is_some() {
-        recover(context, name, &mut session)?;
-    }
+    let session = Session::new(backend, journal_of(context, name, Keep::Steps), mode, Owned::default());
     let point = session.mark();
     let (mut session, answer) = engine.run(session, job);
     let answer = match answer {
@@ -67,7 +67,7 @@ fn go(context: &Context, name: &str, job: Job) -> Result<Done> {
     }
     let kept = || {
         care::retain(context.store.as_ref(), &answer.states)?;
-        hand.as_ref().map_or(Ok(()), |hand| hand.keep(&session))
+        hand.as_ref().map_or(Ok(()), |hand| hand.keep(&session).map(drop))
     };
     if !dry && let Err(error) = kept() {
         return Err(take_back(context, name, &mut session, point, error));
@@ -163,14 +163,22 @@ fn told(context: &Context, session: &Session, answer: Answer) -> Done {
 }
 
 /// A script that was killed is taken back before it runs again: as far as what it made still stands.
-pub(super) fn recover(context: &Context, name: &str, session: &mut Session) -> Result<()> {
+///
+/// Its journal stays until that is done, and taking back writes none of its own: whoever is killed here leaves the next
+/// one what he found, and what is taken back already no longer stands.
+pub(super) fn recover(
+    context: &Context,
+    name: &str,
+    open: impl FnOnce() -> Result<Box<dyn Backend>>,
+) -> Result<()> {
     let Some(store) = &context.store else { return Ok(()) };
     let file = store.journal_file(name);
     if let Some(warning) = journal::put_aside(&file)? {
         context.warn("", warning);
     }
     let Some(left) = journal::leftover(&file, store.boot_id()) else { return Ok(()) };
-    let undo = still_standing(&left, session)?;
+    let mut session = Session::new(open()?, Box::new(NoJournal), Mode::Live, Owned::default());
+    let undo = still_standing(&left, &mut session)?;
     let words = left.words(&format!("'{}'", name.trim_start_matches("run-")));
     match undo.len() {
         0 => context.warn("", format!("{words}; nothing of it stands")),
@@ -180,7 +188,8 @@ pub(super) fn recover(context: &Context, name: &str, session: &mut Session) -> R
             session.effect(undo)?;
         }
     }
-    Ok(())
+    session.close()?;
+    journal::discard(&file)
 }
 
 /// What brings back what was before those changes whose outcome is what the machine has. Only the difference: what was

@@ -30,13 +30,19 @@ pub struct Policy {
 
 /// Reads a policy on an empty machine where effects raise: no kernel is needed to know what it says.
 pub fn load(context: &Context, name: &str) -> Result<Policy> {
-    let path = find::find(name, context)?;
+    let find::Found { path, recorded } = find::find(name, context)?;
     let (engine, loaded) = read(context, &path)?;
     let clean = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if loaded.name.is_empty() || loaded.name.starts_with('.') || !loaded.name.chars().all(clean) {
         let message =
             format!("bad value for 'name': '{}' is not letters, digits, '.', '_' or '-'", loaded.name);
         return Err(Error::bad_value(message));
+    }
+    if recorded && loaded.name != name {
+        let message = format!("'{name}' was started from {}, which is now '{}'", path.display(), loaded.name);
+        let hint =
+            format!("lvsh stop {name} removes what it owns; lvsh start {} is the other", path.display());
+        return Err(Error::new(Kind::Conflict, "renamed", message).about(name).hint(hint));
     }
     Ok(Policy { engine, loaded, path })
 }

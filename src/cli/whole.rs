@@ -1,11 +1,15 @@
 //! Files that others find whole or not at all.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+
+/// A writer needs milliseconds; one that takes longer is stopped, or is no writer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Writes a file whole or not at all: a reader never meets half of one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -22,10 +26,11 @@ pub fn write_for_all(path: &Path, bytes: &[u8]) -> Result<()> {
 fn write_as(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let temporary = beside(path);
     let write = || {
-        let mut file = alone(&temporary, mode)?;
+        let mut file = alone(&temporary)?;
         file.set_len(0)?;
-        file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
+        // Not earlier: whoever may read a file may also hold its lock.
+        file.set_permissions(Permissions::from_mode(mode))?;
         fs::rename(&temporary, path)
     };
     write().map_err(|error: std::io::Error| Error::io("write", path, &error))
@@ -39,14 +44,23 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// A file of this name that nobody else is writing.
-fn alone(path: &Path, mode: u32) -> std::io::Result<File> {
+fn alone(path: &Path) -> std::io::Result<File> {
+    let begun = Instant::now();
     loop {
         let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true).mode(mode).custom_flags(libc::O_NOFOLLOW);
+        options.create(true).truncate(false).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
         let file = options.open(path)?;
-        match file.lock() {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(2));
+                continue;
+            }
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("another process has held {} for {PATIENCE:?}", path.display());
+                return Err(std::io::Error::new(ErrorKind::TimedOut, message));
+            }
             // Some network file systems have no locks; there two writers at once are as likely as here.
-            Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+            Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => return Err(error),
             _ => {}
         }
         // The one who had it has given it its name meanwhile: it is finished, and no longer for us to write.
@@ -95,6 +109,17 @@ mod tests {
         remove_whole(&path).unwrap();
         remove_whole(&path).unwrap();
         assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_somebody_holds_is_not_waited_for_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let holder = File::create(folder.path().join("web.json.tmp")).unwrap();
+        holder.lock().unwrap();
+        let error = write_whole(&folder.path().join("web.json"), b"whole").unwrap_err();
+        assert!(error.to_string().contains("another process has held"), "{error}");
+        drop(holder);
+        write_whole(&folder.path().join("web.json"), b"whole").unwrap();
     }
 
     #[test]

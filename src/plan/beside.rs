@@ -1,5 +1,7 @@
 //! What needs no kernel, done while the kernel works.
 
+use std::sync::{Mutex, PoisonError};
+
 /// So many changes take the kernel longer than a second thread costs.
 const WORTH: usize = 1000;
 
@@ -13,10 +15,17 @@ pub fn beside<A, B: Send>(
     if changes < WORTH {
         return (this(), other());
     }
+    // Where there may be no more threads, it is taken from here.
+    let other = Mutex::new(Some(other));
+    let take = || other.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let run = || take().map(|other| other());
     std::thread::scope(|scope| {
-        let other = scope.spawn(other);
+        let thread = std::thread::Builder::new().spawn_scoped(scope, run);
         let done = this();
-        let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (done, other)
+        let other = match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => run(),
+        };
+        (done, other.expect("run once"))
     })
 }

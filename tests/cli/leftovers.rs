@@ -172,6 +172,25 @@ fn a_script_killed_for_real_is_taken_back() {
     assert_eq!(here.run(&["eval", "1"]).ok().err, "", "said once");
 }
 
+/// Taking back is not itself something to take back: whoever is killed after it leaves nothing.
+#[test]
+fn a_run_that_is_killed_after_taking_another_back_leaves_nothing() {
+    use std::io::Read;
+    let here = Playground::new();
+    let killed = |code: &str| {
+        let mut child =
+            here.command(&["eval", code]).stdout(std::process::Stdio::piped()).spawn().expect("it");
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut [0; 4]).expect("a word");
+        child.kill().expect("a signal");
+        child.wait().expect("an end");
+    };
+    killed("lvs.add_service { fwmark = 9, scheduler = 'rr' } print 'made' while true do end");
+    killed("print 'back' while true do end");
+    assert!(here.run(&["list"]).out.starts_with("0 services"));
+    let next = here.run(&["eval", "#lvs.services()"]).ok();
+    assert_eq!((next.out.as_str(), next.err.as_str()), ("0\n", ""));
+}
+
 /// Servers of a service that the plan itself adds are only counted in the journal: they go with it.
 #[test]
 fn a_killed_service_takes_its_servers_with_it() {
@@ -208,4 +227,10 @@ fn a_corrupt_journal_is_put_aside_and_told() {
     );
     assert!(here.state_files().iter().any(|name| name.starts_with("web.journal-bad-")));
     assert!(here.run(&["stop", "web"]).ok().err.is_empty());
+    // Of a version of the program that wrote them otherwise.
+    let header =
+        serde_json::json!({ "format_version": "1.0", "boot_id": "memory", "pid": 4711, "command": "lvsh" });
+    fs::write(here.state().join("web.journal"), format!("{header}\n{{\"actions\":[]}}\n")).expect("a file");
+    let start = here.run(&["start", "web"]).ok();
+    assert!(start.err.contains("web.journal is unreadable"), "{}", start.err);
 }

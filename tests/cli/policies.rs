@@ -55,6 +55,42 @@ fn a_plan_sends_nothing() {
     assert_eq!(before, here.bytes());
 }
 
+/// A file that declares another policy by now is not that of the first, of which only the state is left.
+#[test]
+fn a_file_that_was_given_another_name_is_another_policy() {
+    let here = Playground::new();
+    let file = here.root().join("site.lua");
+    let path = file.to_string_lossy().into_owned();
+    std::fs::write(&file, "return lvs.policy { name = 'web', service = { fwmark = 3 } }").expect("a policy");
+    here.run(&["start", &path]).ok();
+    std::fs::write(&file, "return lvs.policy { name = 'db', service = { fwmark = 4 } }").expect("a policy");
+    here.run(&["start", &path]).ok();
+    for verb in ["apply", "plan", "start", "check"] {
+        let ended = here.run(&[verb, "web"]);
+        assert_eq!(ended.code, 1, "{}", ended.all());
+        assert!(ended.err.contains("which is now 'db'"), "{}", ended.err);
+        assert!(ended.err.contains("lvsh stop web removes what it owns"), "{}", ended.err);
+    }
+    let stop = here.run(&["stop", "web"]).ok();
+    assert!(stop.out.contains("- service fwm:3") && !stop.out.contains("fwm:4"), "{}", stop.out);
+    let list = here.run(&["list"]).out;
+    assert!(list.contains("fwm:4") && !list.contains("fwm:3"), "{list}");
+    assert!(here.run(&["status", "db"]).ok().out.contains("ok"));
+}
+
+#[test]
+fn a_file_that_was_moved_is_known_where_it_is() {
+    let here = Playground::new();
+    let (old, new) = (here.root().join("old.lua"), here.root().join("new.lua"));
+    std::fs::write(&old, WEB).expect("a policy");
+    here.run(&["start", &old.to_string_lossy()]).ok();
+    std::fs::rename(&old, &new).expect("a move");
+    let start = here.run(&["start", &new.to_string_lossy()]).ok();
+    assert!(start.err.contains("it was started from"), "{}", start.err);
+    let plan = here.run(&["plan", "web"]).ok();
+    assert!(plan.out.contains("No changes") && plan.err.is_empty(), "{}", plan.all());
+}
+
 #[test]
 fn a_policy_started_by_its_path_is_known_by_its_name() {
     let here = Playground::new();

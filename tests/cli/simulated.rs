@@ -175,6 +175,14 @@ fn nothing_is_left_and_nothing_else_is_touched() {
     let (here, ended) = run(FAILING, &[]);
     assert_eq!(here.bytes(), Vec::<u8>::new(), "{}", ended.all());
     assert_eq!(here.state_files(), Vec::<String>::new());
+    let folder = here.root().join("temporary");
+    std::fs::create_dir(&folder).expect("a folder");
+    let file = here.root().join("twice_test.lua");
+    let text = "for name in ('ab'):gmatch '.' do lvs.test(name, function() lvs.sim():eval '1' end) end";
+    std::fs::write(&file, text).expect("a file");
+    let mut command = here.command(&["test", &file.to_string_lossy()]);
+    assert!(command.env("TMPDIR", &folder).output().expect("the program").status.success());
+    assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 0);
 }
 
 #[test]

@@ -41,8 +41,7 @@ pub fn mend(context: &Context, store: &Store, policy: &str, write: bool) -> Resu
         }
         return Ok(());
     }
-    recover(context, &name, &mut session(context, policy)?)?;
-    journal::discard(&file)
+    recover(context, &name, || context.backend(false))
 }
 
 /// Ends what these servers have. One line for each that was emptied; one that could not be is tried again by the next

@@ -23,12 +23,12 @@ pub fn apply(context: &Context, dump: &Dump, replace: bool) -> Result<Done> {
         },
         _ => None,
     };
+    if !dry {
+        recover(context, NAME, || context.backend(false))?;
+    }
     let mode = if dry { Mode::Staged } else { Mode::Live };
     let backend = context.backend(context.common.read_only)?;
     let mut session = Session::new(backend, journal_of(context, NAME, Keep::Steps), mode, Owned::default());
-    if !dry {
-        recover(context, NAME, &mut session)?;
-    }
     let now = session.see(&dump.want_for(replace))?.clone();
     for name in dump.state.sysctls.keys().filter(|name| !now.sysctls.contains_key(name)) {
         context.warn(name.name(), "this kernel has no such sysctl; left out");

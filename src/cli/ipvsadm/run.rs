@@ -174,13 +174,13 @@ impl Run<'_> {
             },
             _ => None,
         };
+        if _lock.is_some() {
+            recover(context, RESTORE, || self.backend()).map_err(bad)?;
+        }
         let mode = if self.dry { Mode::Staged } else { Mode::Live };
         let backend = self.backend().map_err(bad)?;
         let mut session =
             Session::new(backend, journal_of(context, RESTORE, Keep::Steps), mode, Owned::default());
-        if _lock.is_some() {
-            recover(context, RESTORE, &mut session).map_err(bad)?;
-        }
         let want = Want { services: Services::All, host: true, ..Want::default() };
         let state = session.see(&want).map_err(bad)?.clone();
         let told = |refused: Refused| {

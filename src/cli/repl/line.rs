@@ -183,10 +183,7 @@ pub fn recover(context: &Context, machines: &mut Machines) -> Result<()> {
         Err(error) if error.kind == Kind::Locked => return Ok(()),
         other => other?,
     };
-    let backend = Box::new(machines.backend.clone());
-    let mut session = Session::new(backend, Box::new(NoJournal), Mode::Live, Owned::default());
-    crate::cli::run::recover(context, NAME, &mut session)?;
-    journal::discard(&path)
+    crate::cli::run::recover(context, NAME, || Ok(Box::new(machines.backend.clone())))
 }
 
 fn exists(path: &Path) -> bool {

@@ -42,11 +42,15 @@ struct Sim {
 /// A folder that goes with the machine.
 struct Folder(PathBuf);
 
+static MADE: AtomicU32 = AtomicU32::new(0);
+
 impl Folder {
+    fn path(number: u32) -> PathBuf {
+        std::env::temp_dir().join(format!("lvsh-test-{}-{number}", std::process::id()))
+    }
+
     fn new() -> Result<Folder> {
-        static MADE: AtomicU32 = AtomicU32::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("lvsh-test-{}-{number}", std::process::id()));
+        let path = Folder::path(MADE.fetch_add(1, Ordering::Relaxed));
         make_folder(&path).map_err(|error| Error::io("make folder", &path, &error))?;
         Ok(Folder(path))
     }
@@ -56,6 +60,19 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What cannot be removed is a few small files in a folder for such.
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Removes what the machines of this process had, when it goes: those of the last tests are still the VM's, whose thread
+/// nobody waits for.
+pub struct Tidy;
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
+        for number in 0..MADE.load(Ordering::Relaxed) {
+            // Most are gone.
+            let _ = std::fs::remove_dir_all(Folder::path(number));
+        }
     }
 }
 

@@ -42,6 +42,7 @@ struct Ended {
 pub fn test(context: &Context, args: &Tests) -> Result<Done> {
     // What scripts print is not the report.
     print_aside();
+    let _tidy = machine::Tidy;
     let (mut ended, mut names) = (Vec::new(), Vec::new());
     for file in &args.files {
         run_file(context, args, file, &mut ended, &mut names)?;

@@ -135,6 +135,8 @@ impl Walk {
                 return Err(stop.into());
             }
         }
+        // What is open for it is not to wait until Lua collects it.
+        self.entries = Box::new(std::iter::empty());
         Ok(None)
     }
 }
@@ -191,6 +193,8 @@ fn walk(call: &mut Call<'_>, templates: bool) -> Checked<Value> {
     filter.templates = Some(templates);
     let (makers, entries) = call.host.with(|session| Ok((session.makers()?, session.connection_table()?)))?;
     let kind = if templates { "templates" } else { "connections" };
+    // Each holds a file and its buffer, of which Lua, asked for a few bytes, knows nothing.
+    call.lua.gc_restart();
     let walk = Walk { entries, makers, filter, kind, shown: None };
     call.records.make(call.lua, Id::Walk(Rc::new(RefCell::new(walk))))
 }
