@@ -192,7 +192,8 @@ local function quorum(weight, was, rules)
 end
 
 --- All weights of one service.
---- `servers`: list of { addr, base, weight (now; nil when it is not in the table), admin, active, inactive, persist, probe }.
+--- `servers`: list of { addr, base, weight (now; nil when it is not in the table), admin, released (the operator took it
+--- out until now), active, inactive, persist, probe }.
 --- `memory`: addr -> what `judge` keeps. `was`: what this returned as `up` the last time, nil at first.
 --- Returns { servers = list of { addr, weight (nil: not in the table), reason, from }, up, degraded (a text), sorry }.
 function health.service(servers, memory, was, rules, now)
@@ -214,14 +215,18 @@ function health.service(servers, memory, was, rules, now)
   if thin or above < rules.min_up then
     -- So many at once: suspect the one who asks. What the operator decided stands all the same.
     local kept = 0
-    for _, one in ipairs(out) do
-      if one.reason == "health" and (one.from or 0) > 0 then
-        one.weight, one.reason, kept = one.from, "kept", kept + 1
+    for index, one in ipairs(out) do
+      -- One that the operator gives back has no last weight of its own.
+      local last = (one.from or 0) > 0 and one.from or servers[index].released and one.facts.base or 0
+      if one.reason == "health" and last > 0 then
+        one.weight, one.reason, kept = last, "kept", kept + 1
       end
     end
-    result.degraded = thin
-        and ("%d of %d servers are up, fewer than %d %%; weights left as they are"):format(good, total, rules.panic)
-      or ("%d of %d servers would be left, min_up is %d; weights left as they are"):format(above, total, rules.min_up)
+    local left = kept > 0 and "; weights left as they are" or ""
+    result.degraded = (thin
+        and ("%d of %d servers are up, fewer than %d %%"):format(good, total, rules.panic)
+      or ("%d of %d server%s would be left, min_up is %d"):format(above, total, total == 1 and "" or "s", rules.min_up))
+      .. left
     if kept > 0 then return result end
   end
   if rules.sorry and not result.up then

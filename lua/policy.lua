@@ -75,7 +75,9 @@ end
 -- One round of health: asks, remembers, and sets the weights that follow. Returns what was found.
 function methods.default_check(self, args)
   local it = of(self)
-  local given = type(args) == "table" and args.health or {}
+  -- A script's own round begins with what is known, as one of lvsh check does.
+  local known = type(args) ~= "table" and inner.known(it.name) or nil
+  local given = known or type(args) == "table" and args.health or {}
   local pool = inner.pool(it.declared)
   -- A policy without probes is still weighed: by the operator, and by its hook.
   local asked
@@ -83,6 +85,7 @@ function methods.default_check(self, args)
   local rules = rules_of(self, it)
   local found = round(pool, rules, given.memory, asked, given.admin or {}, given.now or inner.now())
   inner.weights(it.declared, found)
+  if known and known.started then inner.remember(it.name, found.memory) end
   return found
 end
 

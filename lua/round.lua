@@ -19,7 +19,10 @@ local function remembered(past)
   }
 end
 
-local function share(bad, of) return ("%d of %d probes failed"):format(bad, of) end
+local function share(bad, of)
+  if bad > of then return ("%d probes in a row failed"):format(bad) end
+  return ("%d of %d probes failed"):format(bad, of)
+end
 
 -- Why a server's weight is what it is, for the line that says so.
 local function detail(one, h, admin, rules, event)
@@ -104,6 +107,7 @@ local function round(pool, rules, past, asked, admin, now)
         -- A start sees the machine without what the policy owns; what it left there is remembered.
         weight = server.weight or (not asked and last and last.weight) or nil,
         admin = word and word.state,
+        released = last and (last.reason == "maint" or last.reason == "drain") and not (word and word.state),
         active = server.active,
         inactive = server.inactive,
         persist = server.persist,

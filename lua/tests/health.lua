@@ -260,10 +260,14 @@ function tests.hooks_agents_and_their_bounds()
   equal(agent.weights("a", "b"), "0 8")
 end
 
--- What a weight has to be, written down a second time: who decides, in words. `up_for`: since it came back.
-local function must_be(one, before, rules, up_for)
+-- What a weight has to be, written down a second time: who decides, in words. `up_for`: since it came back; `by`: the
+-- reason of its weight before.
+local function must_be(one, before, rules, up_for, by)
   if one.admin == "maint" or one.admin == "drain" then return 0 end
-  if one.health == "down" then return one.reason == "kept" and before or 0 end
+  if one.health == "down" then
+    if one.reason ~= "kept" then return 0 end
+    return (before or 0) == 0 and (by == "maint" or by == "drain") and one.base or before
+  end
   if one.health == "unknown" then return before or one.base end
   local slow = rules.slow_start
   if not slow or not up_for or up_for >= slow.over then return one.base end
@@ -284,7 +288,7 @@ function tests.random_histories(count, seed, copy)
       slow_start = math.random(2) == 1 and { over = 120, from = 1 } or nil,
     }
     local s, replay = sim { servers = servers, rules = rules }, sim { servers = servers, rules = rules }
-    local came, last = {}, {}
+    local came, last, by = {}, {}, {}
     for name in pairs(servers) do last[name] = rules.initial == "down" and "down" or "up" end
     for step = 1, 12 do
       local bad, before = {}, 0
@@ -313,9 +317,10 @@ function tests.random_histories(count, seed, copy)
         if one.health == "down" then came[one.server] = nil end
         last[one.server] = one.health
         local up_for = came[one.server] and s.now - came[one.server]
-        equal(one.weight, must_be(one, was[one.server], rules, up_for),
+        equal(one.weight, must_be(one, was[one.server], rules, up_for, by[one.server]),
           ("history %d, step %d: %s by %s"):format(history, step, one.server, one.reason))
       end
+      for _, one in ipairs(found.servers) do by[one.server] = one.reason end
       if should > 0 then assert(above > 0, ("history %d, step %d: all out while one is up"):format(history, step)) end
       if above < rules.min_up then
         assert(not ours, ("history %d, step %d: %s was taken out below min_up"):format(history, step, tostring(ours)))
@@ -327,6 +332,25 @@ function tests.random_histories(count, seed, copy)
       end
     end
   end
+end
+
+function tests.who_is_given_back_while_all_are_down_is_in_service_as_the_others_are()
+  local s = sim { servers = { a = 2, b = 1 }, rules = { fall = 1 } }
+  local all = { a = true, b = true }
+  s.step(all)
+  equal(s.weights("a", "b"), "2 1", "they are all there is")
+  for _, name in ipairs { "a", "b" } do
+    s.admin[name] = { state = "maint", since = 0 }
+    s.step(all)
+    equal(s.weight[name], 0)
+    s.admin[name] = nil
+    s.step(all)
+    equal(s.weights("a", "b"), "2 1", name .. " is back")
+  end
+  s.admin.a, s.admin.b = { state = "maint", since = 0 }, { state = "drain", since = 0 }
+  s.step(all)
+  equal(s.weights("a", "b"), "0 0")
+  equal(s.found.degraded, "0 of 2 servers would be left, min_up is 1", "none was left as it was")
 end
 
 function tests.news_are_told_once()

@@ -91,7 +91,7 @@ pub struct Common {
     /// Where changes, warnings and lvs.log go
     #[arg(long, global = true, value_name = "WHERE", default_value = "stderr")]
     pub log: LogTo,
-    /// Refuse every change
+    /// Refuse every change; start, apply, stop and check show what they would do
     #[arg(long, global = true)]
     pub read_only: bool,
     /// How much of Lua's library scripts get

@@ -45,7 +45,7 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
             drift: &[],
             care: None,
         };
-        let done = Done::text(status_text(&view, context.style()));
+        let done = Done::answer(status_text(&view, context.style()));
         return Ok(done.with("policy", name.clone()).with("status", "not started").code(context, 5));
     };
     let owned = &past.owned;
@@ -107,6 +107,8 @@ pub fn status(context: &Context, name: &str) -> Result<Done> {
     });
     let health: Vec<Value> = servers.filter(|_| cared.known()).collect();
     let done = if cared.known() { done.with("health", health) } else { done };
+    // Trouble is told to cron too.
+    let done = Done { asked: state != "ok", ..done };
     Ok(done.code(context, if state == "ok" { 0 } else { 5 }))
 }
 

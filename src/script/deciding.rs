@@ -8,6 +8,8 @@ use crate::error::Result;
 pub trait Decides: Send + Sync {
     /// Takes a word; gives what a round needs to make it so: `started`, `memory`, `admin`, `now`.
     fn say(&self, said: Said) -> Result<serde_json::Value>;
+    /// The same for a round that begins without a word. `hold`: nobody else works on the policy until the run is over.
+    fn known(&self, policy: &str, hold: bool) -> Result<serde_json::Value>;
     /// What the round that followed remembers.
     fn remember(&self, policy: &str, memory: serde_json::Value);
     /// How many words were said.

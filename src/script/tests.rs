@@ -65,6 +65,10 @@ impl Decides for Silent {
         Ok(serde_json::json!({ "started": false }))
     }
 
+    fn known(&self, _: &str, _: bool) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "started": false, "admin": {} }))
+    }
+
     fn remember(&self, _: &str, _: serde_json::Value) {}
 
     fn count(&self) -> usize {

@@ -100,11 +100,34 @@ fn not_while_a_policy_loads_and_not_in_its_own_functions() {
     assert_eq!(recorded(&here), Value::Null);
 }
 
+/// A round that a script makes knows what was decided, and is remembered.
 #[test]
-fn at_the_prompt() {
+fn a_scripts_own_round_leaves_the_operator_first() {
+    let site = crate::health::site("");
+    site.here.run(&["drain", "web", "127.0.0.3"]).ok();
+    site.here.run(&["weight", "web", "127.0.0.2", "5"]).ok();
+    site.a.fails();
+    for _ in 0..2 {
+        script(&site.here, "web:check()").ok();
+        assert_eq!(site.weights(), [Some(5), Some(0)]);
+    }
+    let status = site.here.run(&["status", "web"]).ok();
+    assert!(status.out.contains("DRAIN") && !status.out.contains("drifted"), "{}", status.out);
+    // Bad rounds of scripts and of the verb are one row.
+    site.here.run(&["ready", "web", "127.0.0.3"]).ok();
+    let round = site.here.run(&["check", "web"]).ok();
+    assert!(round.out.contains("weight 5 -> 0   health: 3 of 3 probes failed"), "{}", round.out);
+    // A dry run looks, and neither waits nor keeps.
+    site.a.works();
+    let before = site.here.state_text();
+    site.here.run(&["-n", "run", &site.here.policies().join("say.lua").to_string_lossy()]).ok();
+    assert_eq!(site.here.state_text(), before);
+}
+
+/// What a prompt says to these lines.
+fn prompt(here: &Playground, lines: &str) -> String {
     use std::io::Write;
     use std::process::Stdio;
-    let here = started();
     let mut command = here.command(&["repl"]);
     let mut child = command
         .stdin(Stdio::piped())
@@ -112,14 +135,30 @@ fn at_the_prompt() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program");
-    let lines = ".load web\nweb:drain(\"192.168.1.109\", { reason = \"by hand\" })\n";
     child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("it reads");
     let output = child.wait_with_output().expect("an end");
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn at_the_prompt() {
+    let here = started();
+    let said = prompt(&here, ".load web\nweb:drain(\"192.168.1.109\", { reason = \"by hand\" })\n");
     assert!(said.contains("web: 192.168.1.109 is drained\n") && said.contains("weight 1 -> 0"), "{said}");
     assert_eq!((recorded(&here)["reason"].clone(), weight(&here)), ("by hand".into(), 0));
+    // It is taken back as a whole.
+    let said = prompt(
+        &here,
+        ".load web\nweb:maint(\"192.168.1.107\")\nweb:weight(\"192.168.1.107\", 7)\n.undo\n.undo\n",
+    );
+    let status = here.run(&["status", "web"]).ok().out;
+    assert!(!status.contains("MAINT") && !status.contains("drifted"), "{said}\n{status}");
+    let said =
+        prompt(&here, ".load web\nweb:maint(\"192.168.1.107\")\nweb:undrain(\"192.168.1.109\")\n.undo 2\n");
+    assert_eq!((recorded(&here)["reason"].clone(), weight(&here)), ("by hand".into(), 0), "{said}");
     // Nothing is locked any more.
     here.run(&["undrain", "web", SERVER, "--lock", "fail"]).ok();
     assert_eq!(weight(&here), 1);

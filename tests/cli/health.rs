@@ -147,10 +147,15 @@ fn all_down_is_degraded_and_keeps_the_weights() {
     let site = site("");
     site.a.fails();
     site.b.fails();
-    for _ in 0..3 {
-        site.run(&["check", "web"]).ok();
+    for _ in 0..2 {
+        assert_eq!(site.run(&["check", "-q", "web"]).ok().err, "");
     }
+    let quiet = site.run(&["check", "-q", "web"]).ok();
+    assert!(quiet.err.starts_with("web: degraded: 0 of 2 servers would be left"), "{}", quiet.err);
     assert_eq!(site.weights(), [Some(8), Some(8)]);
+    let quiet = site.run(&["check", "-q", "web"]).ok();
+    assert_eq!(quiet.err, "", "cron has heard of it");
+    assert!(site.run(&["status", "-q", "web"]).ok().out.contains("degraded"), "trouble is told");
     let round = site.run(&["check", "--exit-code", "web"]);
     assert_eq!(round.code, 5, "{}", round.all());
     assert!(round.out.contains("degraded: 0 of 2 servers would be left, min_up is 1"), "{}", round.out);

@@ -15,7 +15,7 @@ const FORMAT_VERSION: &str = "1.0";
 /// What is decided for the servers of one policy, by address as the policy writes it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Decisions {
-    pub format_version: String,
+    format_version: String,
     pub servers: BTreeMap<String, Decision>,
 }
 
@@ -38,6 +38,13 @@ pub struct Decision {
     /// Whether what is left at the end of a drain is ended; the policy says it otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub evict: bool,
+}
+
+/// Whatever version of the program wrote them.
+impl PartialEq for Decisions {
+    fn eq(&self, other: &Decisions) -> bool {
+        self.servers == other.servers
+    }
 }
 
 impl Decisions {

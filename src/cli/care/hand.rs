@@ -41,6 +41,14 @@ struct Word {
     text: String,
 }
 
+/// What one run decided for a policy, for taking it back.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    policy: String,
+    before: Decisions,
+    after: Decisions,
+}
+
 /// A policy that was spoken of: nobody else works on it until the run is over.
 struct Policy {
     _lock: Lock,
@@ -70,6 +78,12 @@ impl Hand {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a round begins with.
+    fn round(&self, started: bool, memory: Value, decisions: &Decisions) -> Value {
+        let admin = decisions.for_lua(self.store.clock());
+        json!({ "started": started, "memory": memory, "admin": admin, "now": self.store.now() })
+    }
+
     /// Takes hold of a policy, once.
     fn hold(&self, held: &mut Held, name: &str) -> Result<()> {
         if held.policies.contains_key(name) {
@@ -89,20 +103,23 @@ impl Hand {
         Ok(())
     }
 
-    /// Writes down what was said. What cannot be kept whole is not kept at all.
-    pub fn keep(&self, session: &Session) -> Result<()> {
+    /// Writes down what was said and learnt. What cannot be kept whole is not kept at all.
+    pub fn keep(&self, session: &Session) -> Result<Vec<Decided>> {
         let held = std::mem::take(&mut *self.held());
         let mut last: BTreeMap<&String, &Decisions> = BTreeMap::new();
         for word in &held.said {
             last.insert(&word.policy, &word.decisions);
         }
         let mut kept = Vec::new();
-        for (name, decisions) in last {
-            let Some(policy) = held.policies.get(name) else { continue };
-            kept.push((name, policy));
+        for (name, policy) in &held.policies {
+            let decisions = last.get(name).copied();
+            let before = policy.before.clone();
+            if let Some(after) = decisions {
+                kept.push(Decided { policy: name.clone(), before, after: after.clone() });
+            }
             if let Err(error) = self.keep_one(name, policy, decisions, session) {
-                return Err(kept.into_iter().fold(error, |error, (name, policy)| {
-                    match decided::save(&self.store, name, &policy.before) {
+                return Err(kept.into_iter().fold(error, |error, Decided { policy, before, .. }| {
+                    match decided::save(&self.store, &policy, &before) {
                         Ok(()) => error,
                         Err(trouble) => {
                             error.note(format!("what was decided could not be taken back: {trouble}"))
@@ -111,16 +128,50 @@ impl Hand {
                 }));
             }
         }
-        Ok(())
+        Ok(kept)
     }
 
-    fn keep_one(&self, name: &str, policy: &Policy, decisions: &Decisions, session: &Session) -> Result<()> {
-        decided::save(&self.store, name, decisions)?;
+    fn keep_one(
+        &self,
+        name: &str,
+        policy: &Policy,
+        decisions: Option<&Decisions>,
+        session: &Session,
+    ) -> Result<()> {
+        if let Some(decisions) = decisions {
+            decided::save(&self.store, name, decisions)?;
+        }
         if let Some(memory) = &policy.memory {
             memory::save(&self.store, name, memory::Of::Health, memory)?;
         }
+        self.left(name, session)
+    }
+
+    /// Decides as it was before these, oldest first, with the weights that `session` set back. All of it or nothing.
+    pub fn undo(&self, decided: &[Decided], session: &Session) -> Result<()> {
+        let mut whole: BTreeMap<&String, (&Decisions, &Decisions)> = BTreeMap::new();
+        for Decided { policy, before, after } in decided {
+            whole.entry(policy).or_insert((before, after)).1 = after;
+        }
+        let mut held = Held::default();
+        for (name, (_, after)) in &whole {
+            self.hold(&mut held, name)?;
+            if held.policies[*name].before != **after {
+                let text = format!("servers of '{name}' were decided on since; nothing was undone");
+                let hint = format!("lvsh status {name} shows what is decided, lvsh ready ends it");
+                return Err(Error::new(Kind::Conflict, "conflict", text).about(*name).hint(hint));
+            }
+        }
+        for (name, (before, _)) in whole {
+            decided::save(&self.store, name, before)?;
+            self.left(name, session)?;
+        }
+        Ok(())
+    }
+
+    /// The weights that follow are the policy's own: no drift.
+    fn left(&self, name: &str, session: &Session) -> Result<()> {
         let Some(saved) = self.store.load(name, false)?.saved else { return Ok(()) };
-        // The weights that follow are the policy's own: no drift.
         let mut made = saved.made();
         let services = session.sent().iter().filter_map(|action| action.step.service());
         for key in services.filter(|key| saved.owned.services.contains_key(key)) {
@@ -132,14 +183,13 @@ impl Hand {
     }
 
     /// Keeps what was said by a line that went well, and tells it; forgets it otherwise. Lets go in both cases.
-    pub fn ends(&self, session: &Session, well: bool) -> Result<String> {
+    pub fn ends(&self, session: &Session, well: bool) -> Result<(String, Vec<Decided>)> {
         if !well {
             *self.held() = Held::default();
-            return Ok(String::new());
+            return Ok(Default::default());
         }
         let told = self.held().said.iter().map(|word| format!("{}\n", word.text)).collect();
-        self.keep(session)?;
-        Ok(told)
+        Ok((told, self.keep(session)?))
     }
 }
 
@@ -165,12 +215,31 @@ impl Decides for Hand {
             Some(memory) => memory.clone(),
             None => memory::load(&self.store, name, memory::Of::Health).memory,
         };
-        let answer = json!({
-            "started": policy.started, "memory": memory, "admin": decisions.for_lua(clock), "now": self.store.now(),
-        });
+        let answer = self.round(policy.started, memory, &decisions);
         let text = words::told(name, &said.server, what, policy.started);
         held.said.push(Word { policy: said.policy, decisions, text });
         Ok(answer)
+    }
+
+    fn known(&self, name: &str, hold: bool) -> Result<Value> {
+        let mut held = self.held();
+        if hold {
+            self.hold(&mut held, name)?;
+        }
+        let word = held.said.iter().rev().find(|word| word.policy == name);
+        let decisions = match word {
+            Some(word) => word.decisions.clone(),
+            None => decided::load(&self.store, name)?,
+        };
+        let memory = match held.policies.get(name).and_then(|policy| policy.memory.clone()) {
+            Some(memory) => memory,
+            None => memory::load(&self.store, name, memory::Of::Health).memory,
+        };
+        let started = match held.policies.get(name) {
+            Some(policy) => policy.started,
+            None => self.store.load(name, false)?.saved.is_some(),
+        };
+        Ok(self.round(started, memory, &decisions))
     }
 
     fn remember(&self, name: &str, memory: Value) {

@@ -12,7 +12,7 @@ mod waiting;
 mod words;
 
 pub use evict::mend;
-pub use hand::Hand;
+pub use hand::{Decided, Hand};
 pub use rounds::{Check, check};
 pub use shown::{Cared, cared};
 pub use words::{What, Word, decide};

@@ -165,6 +165,20 @@ impl Round {
         self.found.get("degraded").and_then(Value::as_str)
     }
 
+    /// That it became so, or is so no more.
+    pub fn news(&self) -> Vec<String> {
+        let list = self.found.get("news").and_then(Value::as_array).into_iter().flatten();
+        let text = |one: &Value, field: &str| {
+            one.get(field).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_string)
+        };
+        let whole = list.filter(|one| text(one, "service").is_none());
+        let line = |one: &Value| match text(one, "detail") {
+            Some(detail) => Some(format!("{}: {detail}", text(one, "kind")?)),
+            None => text(one, "kind"),
+        };
+        whole.filter_map(line).collect()
+    }
+
     /// One line per change, with its reason.
     pub fn lines(&self) -> Vec<String> {
         let line = |action: &crate::plan::Action| match &action.reason {

@@ -107,13 +107,13 @@ fn of(context: &Context, store: &Store, target: &mut Target) -> Result<Done> {
         return Ok(not_started(&target.name));
     }
     let done = round(context, store, target, &past, true, dry)?;
-    // A quiet round still says what it changed: cron mails it.
+    // A quiet round still says what changed: cron mails it.
     if context.common.quiet && !context.common.json && !context.log.elsewhere() {
         for line in done.lines() {
             eprintln!("{}: {line}", target.name);
         }
-        if let Some(why) = done.degraded() {
-            eprintln!("{}: degraded: {why}", target.name);
+        for news in done.news() {
+            eprintln!("{}: {news}", target.name);
         }
     }
     Ok(done.done(context, &target.name))

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
+use crate::cli::care::{Decided, Hand};
 use crate::cli::run::{stands, want_of};
 use crate::cli::store::Store;
 use crate::error::{Error, Kind, Result};
@@ -16,6 +17,8 @@ use crate::view::{Style, echo_text, lua, lua_script, nft_command, shell, sign, s
 pub struct Change {
     pub code: String,
     pub actions: Vec<Action>,
+    /// What it said of servers in the operator's place.
+    pub decided: Vec<Decided>,
     pub undone: bool,
 }
 
@@ -33,9 +36,9 @@ pub enum Spelling {
 }
 
 impl Changes {
-    pub fn add(&mut self, code: &str, actions: Vec<Action>) {
-        if !actions.is_empty() {
-            self.0.push(Change { code: code.to_string(), actions, undone: false });
+    pub fn add(&mut self, code: &str, actions: Vec<Action>, decided: Vec<Decided>) {
+        if !actions.is_empty() || !decided.is_empty() {
+            self.0.push(Change { code: code.to_string(), actions, decided, undone: false });
         }
     }
 
@@ -107,7 +110,13 @@ impl Changes {
     }
 
     /// Takes back the last `count` lines, all or none; says what was done.
-    pub fn undo(&mut self, count: usize, session: &mut Session, style: Style) -> Result<String> {
+    pub fn undo(
+        &mut self,
+        count: usize,
+        session: &mut Session,
+        hand: Option<&Hand>,
+        style: Style,
+    ) -> Result<String> {
         let open: Vec<usize> = (0..self.0.len()).rev().filter(|at| !self.0[*at].undone).take(count).collect();
         if open.is_empty() {
             return Ok("nothing to undo: this session has changed nothing that stands\n".to_string());
@@ -131,7 +140,18 @@ impl Changes {
             }
         }
         let steps: Vec<Step> = undo.iter().map(|action| action.step.clone()).collect();
+        let point = session.mark();
         session.effect(undo)?;
+        let decided: Vec<Decided> =
+            open.iter().rev().flat_map(|at| self.0[*at].decided.iter().cloned()).collect();
+        if let Some(hand) = hand
+            && let Err(error) = hand.undo(&decided, session)
+        {
+            return Err(match session.back_to(point) {
+                Ok(_) => error,
+                Err(trouble) => error.note(trouble.to_string()),
+            });
+        }
         session.close()?;
         for at in open {
             self.0[at].undone = true;

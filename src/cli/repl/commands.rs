@@ -229,7 +229,7 @@ fn apply(repl: &mut Repl<'_>) -> Result<String> {
         send(&plan, session)?;
         Ok(format!("{} sent and verified\n", changes(plan.len())))
     })?;
-    repl.changes.add(".apply", plan.actions);
+    repl.changes.add(".apply", plan.actions, Vec::new());
     repl.stage = None;
     Ok(text)
 }
@@ -253,7 +253,8 @@ fn undo(repl: &mut Repl<'_>, command: &Command, rest: &str) -> Result<String> {
     }
     let mut all = std::mem::take(&mut repl.changes);
     let style = repl.style;
-    let done = repl.live(|_, session| all.undo(count, session, style));
+    let hand = repl.hand.clone();
+    let done = repl.live(|_, session| all.undo(count, session, hand.as_deref(), style));
     repl.changes = all;
     done
 }

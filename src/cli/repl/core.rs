@@ -23,7 +23,7 @@ pub struct Repl<'a> {
     pub machines: Machines,
     engine: Engine,
     /// Keeps what lines say of servers.
-    hand: Option<Arc<Hand>>,
+    pub(super) hand: Option<Arc<Hand>>,
     cancel: Cancel,
     pub changes: Changes,
     /// Changes that are collected instead of sent.
@@ -145,9 +145,9 @@ impl<'a> Repl<'a> {
         // What a line said of servers counts from now on, or not at all.
         let decided = match &self.hand {
             Some(hand) => hand.ends(&session, answer.is_ok()),
-            None => Ok(String::new()),
+            None => Ok(Default::default()),
         };
-        let (answer, decided) = match decided.and_then(|decided| Ok((answer?, decided))) {
+        let (answer, (said, decided)) = match decided.and_then(|decided| Ok((answer?, decided))) {
             Ok(both) => both,
             Err(error) => {
                 let back = session.back_to(point);
@@ -167,8 +167,8 @@ impl<'a> Repl<'a> {
         self.machines.wrote(self.context);
         self.context.changed("", &actions);
         let steps: Vec<Step> = actions.iter().map(|action| action.step.clone()).collect();
-        let mut text = self.fit(&(decided + &echo_text(&steps, &was, self.style)));
-        self.changes.add(code, actions);
+        let mut text = self.fit(&(said + &echo_text(&steps, &was, self.style)));
+        self.changes.add(code, actions, decided);
         text.push_str(&self.told(answer.told, !steps.is_empty()));
         Ok(Ran { text: text + &status(answer.status) })
     }
@@ -237,7 +237,7 @@ impl<'a> Repl<'a> {
 
     /// Loads a policy and binds it to its name; says what it is.
     pub fn load(&mut self, name: &str) -> Result<String> {
-        let path = find::find(name, self.context)?;
+        let path = find::find(name, self.context)?.path;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let bound = identifier(&stem);
         self.cancel.begin();

@@ -86,7 +86,8 @@ pub static SYSCTLS: &[Sysctl] = &[
         "1",
         "",
         "When a client uses a port again: 0 keeps the old entry and its server; bit 1 schedules anew where the old \
-         connection is over (TIME_WAIT, CLOSE); bit 2 in FIN_WAIT too.",
+         connection is over (TIME_WAIT, CLOSE); bit 2 in FIN_WAIT too, where those of direct routing and tunnels are for \
+         two minutes.",
         "0 sends clients with few ports to a drained or removed server for as long as they go on; 1 cost a second per \
          reused port together with conntrack before Linux 5.9.",
     ),

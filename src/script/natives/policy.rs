@@ -65,7 +65,8 @@ pub static ENTRIES: &[Entry] = &[
         GROUP,
         &[],
         Run::Lua,
-        "One round of health: probes, then the weights that follow. lvsh check keeps what it learns between rounds.",
+        "One round of health: probes, then the weights that follow. What the operator decided comes first, and what it \
+         learns is kept for the next round, as by lvsh check.",
     )
     .changes(&[])
     .returns("table")
