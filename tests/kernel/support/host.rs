@@ -80,6 +80,12 @@ impl Host {
         client::get_as(&self.namespace, Some(SocketAddr::new(source, 0)), url, client::LIMIT)
     }
 
+    /// From this port.
+    pub fn get_from(&self, port: u16, url: &str) -> Result<Answer, Failure> {
+        let source = SocketAddr::from(([0; 4], port));
+        client::get_as(&self.namespace, Some(source), url, client::LIMIT)
+    }
+
     /// Which server answered. Panics when none did.
     #[track_caller]
     pub fn server_of(&self, url: &str) -> String {

@@ -102,3 +102,32 @@ fn a_server_that_comes_back_is_the_old_one() {
     tcp(director, 7, "scheduler = 'rr'");
     assert_eq!(counts(), serde_json::json!([1, 0]));
 }
+
+/// C.4: a client that uses its port again, while its server takes nobody new. What is over stays in FIN_WAIT in direct
+/// routing, because the director sees one side only; the kernel's own `conn_reuse_mode` is 1, which is not for that state.
+#[test]
+fn a_port_that_is_used_again_keeps_to_a_drained_server_unless_the_kernel_is_told_otherwise() {
+    needs!(ipvs);
+    let net = farm();
+    let (director, client, url) = (net.director(), net.client("c1"), format!("http://{VIP}/"));
+    tcp(director, 80, "scheduler = 'rr'");
+    let keeps = |port: u16| {
+        let ask = || client.get_from(port, &url).expect("an answer").server;
+        let server = ask();
+        weigh(director, address_of(&server), 0);
+        let next = ask();
+        weigh(director, address_of(&server), 1);
+        next == server
+    };
+    let set = |reuse: u8, nodest: u8| {
+        let (first, second) = ("lvs.sysctl('conn_reuse_mode', ", "lvs.sysctl('expire_nodest_conn', ");
+        script(director, &format!("{first}{reuse}) {second}{nodest})"))
+    };
+    assert!(keeps(40_001), "as the kernel is set");
+    set(3, 0);
+    assert!(!keeps(40_002), "conn_reuse_mode 3");
+    set(0, 0);
+    assert!(keeps(40_003), "conn_reuse_mode 0");
+    set(0, 1);
+    assert!(!keeps(40_004), "expire_nodest_conn 1, for a server at weight 0");
+}
