@@ -112,6 +112,7 @@ fn a_scripts_own_round_leaves_the_operator_first() {
         assert_eq!(site.weights(), [Some(5), Some(0)]);
     }
     let status = site.here.run(&["status", "web"]).ok();
+    assert!(status.out.contains("weight 5 by "), "{}", status.out);
     assert!(status.out.contains("DRAIN") && !status.out.contains("drifted"), "{}", status.out);
     // Bad rounds of scripts and of the verb are one row.
     site.here.run(&["ready", "web", "127.0.0.3"]).ok();

@@ -109,6 +109,7 @@ impl Cared {
     /// One row of status.
     pub fn row(&self, service: &ServiceKey, server: &str, weight: Option<u32>) -> ServerCare {
         let last = self.memory.get("weights").and_then(|all| all.get(service.to_string())?.get(server));
+        let there = weight.is_some();
         let base = last.and_then(|last| last.get("base")?.as_u64());
         let reason = last.and_then(|last| last.get("reason")?.as_str()).unwrap_or_default();
         let weight = match (weight, base) {
@@ -131,16 +132,17 @@ impl Cared {
             };
             care.probe = probe_text(target);
         }
-        care.note = self.note(reason, decision);
+        care.note = self.note(reason, decision, there);
         care
     }
 
-    fn note(&self, reason: &str, decision: Option<&Decision>) -> String {
+    fn note(&self, reason: &str, decision: Option<&Decision>, there: bool) -> String {
         let said = decision.map(|decision| {
             let ago = self.today.saturating_sub(decision.since);
             let ago = span(std::time::Duration::from_secs(ago));
             let why = decision.reason.as_ref().map_or(String::new(), |why| format!(": {why}"));
-            format!("by {}, {ago} ago{}{why}", decision.by, self.to_go(decision))
+            let weight = decision.weight.map_or(String::new(), |weight| format!("weight {weight} "));
+            format!("{weight}by {}, {ago} ago{}{why}", decision.by, self.to_go(decision, there))
         });
         match (said, reason) {
             (Some(said), _) => said,
@@ -151,11 +153,13 @@ impl Cared {
     }
 
     /// How long a drain may still take.
-    fn to_go(&self, decision: &Decision) -> String {
+    fn to_go(&self, decision: &Decision, there: bool) -> String {
         let own = || Some(self.memory.get("drain")?.get("timeout")?.as_f64()? as u64);
         match decision.timeout.or_else(own) {
             Some(limit) if decision.state.as_deref() == Some("drain") => {
                 match (decision.since + limit).checked_sub(self.today) {
+                    // One that has left the table needs it no more.
+                    Some(1..) if !there => String::new(),
                     Some(left @ 1..) => format!(", {} left", span(std::time::Duration::from_secs(left))),
                     _ => ", its time is over".to_string(),
                 }
