@@ -4,6 +4,7 @@
 //! observation (what the kernel counts) are different types, so that a diff can never trip over a counter.
 
 mod addr;
+mod choice;
 mod connection;
 mod host;
 mod listed;
@@ -20,6 +21,7 @@ mod unpack;
 mod way;
 
 pub use addr::{Family, Port, Protocol, parse_endpoint, show_endpoint};
+pub use choice::{Choice, METHODS, SCHEDULERS};
 pub use connection::{Connection, ConnectionState, PeData, Target};
 pub use host::{IfName, SysctlName, Timeouts, Vip, VipKey};
 pub use listed::Listed;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Port, parse_endpoint, show_endpoint};
+use super::{Family, METHODS, Port, choice, parse_endpoint, show_endpoint};
 
 /// What identifies a server within its service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub enum Forwarding {
 }
 
 impl Forwarding {
+    /// The names of [`METHODS`].
+    pub const KNOWN: [&'static str; 3] = choice::names(&METHODS);
+
     pub fn number(self) -> u32 {
         match self {
             Forwarding::Nat => 0,

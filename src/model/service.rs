@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Fwmark, PeName, Persistence, Port, Protocol, parse_endpoint, show_endpoint};
+use super::{
+    Family, Fwmark, PeName, Persistence, Port, Protocol, SCHEDULERS, choice, parse_endpoint, show_endpoint,
+};
 
 /// What identifies a virtual service in the kernel (`ip_vs_service_find`, net/netfilter/ipvs/ip_vs_ctl.c).
 ///
@@ -87,10 +89,8 @@ impl Scheduler {
     /// ipvsadm's default.
     pub const DEFAULT: &'static str = "wlc";
 
-    /// The schedulers of current kernels, for help, completion and "did you mean". A kernel may lack some.
-    pub const KNOWN: [&'static str; 15] = [
-        "dh", "fo", "lblc", "lblcr", "lc", "mh", "none", "nq", "ovf", "rr", "sed", "sh", "twos", "wlc", "wrr",
-    ];
+    /// The names of [`SCHEDULERS`].
+    pub const KNOWN: [&'static str; 15] = choice::names(&SCHEDULERS);
 
     pub fn new(name: &str) -> Result<Scheduler, String> {
         module_name("a scheduler's name", name).map(Scheduler)

@@ -1,7 +1,7 @@
 //! lvsh-lua(3): the API, from the registry.
 
 use super::roff::Roff;
-use crate::model::SYSCTLS;
+use crate::model::{METHODS, SCHEDULERS, SYSCTLS};
 use crate::script::help::{records, schemas};
 use crate::script::schema::{CODES, Field, meaning_in};
 use crate::script::{Entry, registry};
@@ -42,6 +42,12 @@ pub fn page() -> String {
         page.subsection(&format!("{} ({})", shape.title(), shape.class()));
         for field in shape.fields {
             page.item(&format!("{}  {}", field.name, field.ty), field.doc);
+        }
+    }
+    for (title, choices) in [("SCHEDULERS", &SCHEDULERS[..]), ("METHODS", &METHODS[..])] {
+        page.section(title);
+        for choice in choices {
+            page.item(choice.name, &format!("{}. {}", choice.long, choice.doc));
         }
     }
     page.section("KERNEL SETTINGS");

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::model::{SYSCTLS, Sysctl};
+use crate::model::{Choice, METHODS, SCHEDULERS, SYSCTLS, Sysctl};
 use crate::script::registry::{Entry, registry};
 use crate::script::schema::{Field, Member, RECORDS, Schema, Shape, Ty};
 
@@ -15,6 +15,8 @@ pub enum Item {
     /// A field of a table, and the record's field of the same name.
     Field(&'static Field, Option<&'static Member>),
     Member(&'static Shape, &'static Member),
+    /// A scheduler or a method of forwarding, and the field that takes it.
+    Choice(&'static Choice, &'static str),
     /// A kernel setting, of `lvs.sysctl` and a policy's `sysctls`.
     Setting(&'static Sysctl),
 }
@@ -93,6 +95,8 @@ pub fn index() -> &'static [Known] {
                 shape.fields.iter().filter(told).map(|member| self::member(shape, member)).collect();
             all.extend(rest);
         }
+        all.extend(SCHEDULERS.iter().map(|choice| self::choice(choice, "service.scheduler")));
+        all.extend(METHODS.iter().map(|choice| self::choice(choice, "server.method")));
         all.extend(SYSCTLS.iter().map(setting));
         all
     });
@@ -155,6 +159,13 @@ fn member(shape: &'static Shape, member: &'static Member) -> Known {
     }
     aliases.push(member.name.to_string());
     Known { name: format!("{}.{}", shape.title(), member.name), aliases, item: Item::Member(shape, member) }
+}
+
+fn choice(choice: &'static Choice, field: &'static str) -> Known {
+    let mut aliases = vec![format!("{field}.{}", choice.name)];
+    aliases.extend(choice.also.iter().map(|word| word.to_string()));
+    aliases.push(choice.long.to_string());
+    Known { name: choice.name.to_string(), aliases, item: Item::Choice(choice, field) }
 }
 
 fn setting(sysctl: &'static Sysctl) -> Known {

@@ -2,7 +2,7 @@
 
 use super::index::{Item, Known, owners, records, schemas};
 use super::{Row, Topic};
-use crate::model::Sysctl;
+use crate::model::{Choice, Sysctl};
 use crate::script::registry::{Entry, Param, registry};
 use crate::script::schema::{Field, Member, Schema, Shape, meaning_in};
 
@@ -13,6 +13,7 @@ pub fn of(known: &Known) -> Topic {
         Item::Record(shape) => record(shape),
         Item::Field(field, member) => self::field(field, member),
         Item::Member(shape, member) => self::member(shape, member),
+        Item::Choice(choice, field) => self::choice(choice, field),
         Item::Setting(sysctl) => setting(sysctl),
     };
     let title = if page.title.is_empty() { known.name.clone() } else { page.title };
@@ -180,6 +181,28 @@ fn member(shape: &Shape, member: &Member) -> Topic {
     let rows = vec![Row::new("type", "", member.ty), Row::new("in", "", format!("{} record", shape.title()))];
     let examples = vec![member.example.to_string()];
     Topic { doc: member.doc.to_string(), parts: vec![rows], examples, ..Topic::default() }
+}
+
+fn choice(choice: &Choice, field: &str) -> Topic {
+    let flags: Vec<&str> = choice.flags().collect();
+    let mut rows = vec![Row::new("in", "", field)];
+    for (label, words) in [("flags", &flags[..]), ("elsewhere", choice.also)] {
+        if !words.is_empty() {
+            rows.push(Row::new(label, "", words.join(", ")));
+        }
+    }
+    let name = choice.name;
+    let example = match field {
+        "server.method" => format!("web:set_server(\"192.168.1.107\", {{ method = \"{name}\" }})"),
+        _ => format!("lvs.set_service({{ fwmark = 3 }}, {{ scheduler = \"{name}\" }})"),
+    };
+    Topic {
+        title: format!("{name} ({})", choice.long),
+        doc: choice.doc.to_string(),
+        parts: vec![rows],
+        examples: vec![example],
+        ..Topic::default()
+    }
 }
 
 fn setting(sysctl: &Sysctl) -> Topic {

@@ -5,7 +5,7 @@ use super::hosts::{D_GUE_PORT, D_LOCAL_ROUTE, D_TUNNEL, SYSCTL_FLOOR};
 use super::machine::{MARK_SPEC, SYNC, TIMEOUTS, VIP};
 use super::outside::{NOTIFIES, ON_CHANGE, ON_DEGRADED, ON_QUORUM};
 use super::{DRAIN, Field, HEALTH, SLOW_START, Schema, Ty, eg, field, needed, or};
-use crate::model::{ConnectionState, MAX_PERSIST_SECONDS};
+use crate::model::{ConnectionState, Forwarding, MAX_PERSIST_SECONDS};
 
 const COUNT: Ty = Ty::Integer { min: 0, max: i32::MAX as i64 };
 const PERSIST: Ty = Ty::Seconds { min: 1, max: MAX_PERSIST_SECONDS, whole: true };
@@ -154,7 +154,7 @@ const METHOD: Field = eg(
     or(
         field(
             "method",
-            Ty::Enum(&["dr", "nat", "tun"]),
+            Ty::Enum(&Forwarding::KNOWN),
             "How packets reach the server: direct routing, NAT, or a tunnel.",
         ),
         "\"dr\"",

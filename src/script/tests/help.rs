@@ -217,6 +217,9 @@ fn names_are_found_in_many_ways() {
     assert_eq!(title("server.active"), "server.active");
     assert_eq!(title("conn_reuse_mode"), "net.ipv4.vs.conn_reuse_mode");
     assert_eq!(title("arp_ignore"), "net.ipv4.conf.*.arp_ignore");
+    assert_eq!(title("rr"), "rr");
+    assert_eq!(title("source hashing"), "sh");
+    assert_eq!(title("masq"), "nat");
     assert_eq!(title("policy.on_start"), "policy.on_start");
     assert_eq!(title("service change.scheduler"), "service.scheduler");
     assert!(topic("no_such_thing").is_none());
@@ -245,6 +248,8 @@ fn pages_fit_their_width() {
         "server spec",
         "service record",
         "lvs.plan",
+        "sh",
+        "dr",
     ];
     for width in [80, 60] {
         let pages: Vec<String> = some
