@@ -15,7 +15,8 @@ pub(super) use self::table::row;
 use self::table::{is_sequence, list, map, words};
 use super::fault::{Checked, Fault};
 use super::schema::{Field, Schema, Ty};
-use crate::model::{Port, PortRange, ServiceKey};
+use crate::error::did_you_mean;
+use crate::model::{METHODS, Port, PortRange, ServiceKey};
 
 /// A value that fits its [`Ty`].
 #[derive(Debug, Default)]
@@ -236,10 +237,16 @@ fn word(value: &Value, what: &str, words: &'static [&'static str]) -> Checked<Va
     }
     let mut fault = Fault::bad(format!("'{what}' is one of {}; got {}", words.join(", "), show(value)));
     if let Value::String(typed) = value
-        && let Some(near) = crate::error::did_you_mean(&typed.to_string_lossy(), words.iter().copied())
+        && let Some(near) = meant(&typed.to_string_lossy(), words)
     {
         fault.label = format!("did you mean \"{near}\"?");
         fault = fault.hint(format!("did you mean \"{near}\"?"));
     }
     Err(fault)
+}
+
+/// By what other programs call it; else by its letters, which would take `gate` for `nat`.
+fn meant(typed: &str, words: &[&'static str]) -> Option<&'static str> {
+    let known = METHODS.iter().find(|method| method.is_called(typed)).map(|method| method.name);
+    known.filter(|name| words.contains(name)).or_else(|| did_you_mean(typed, words.iter().copied()))
 }

@@ -71,6 +71,18 @@ fn words_and_addresses() {
         wrong_server("{ addr = '192.0.2.7', method = 'direct' }"),
         "'method' is one of dr, nat, tun; got \"direct\""
     );
+    for (elsewhere, here) in [
+        ("gate", "dr"),
+        ("direct", "dr"),
+        ("masq", "nat"),
+        ("ipip", "tun"),
+        ("tunnel", "tun"),
+        ("NAT", "nat"),
+    ] {
+        let spec = format!("{{ addr = '192.0.2.7', method = '{elsewhere}' }}");
+        let error = fault(&format!("return lvs.add_service {{ fwmark = 3, servers = {{ {spec} }} }}"));
+        assert_eq!(error.hint, Some(format!("did you mean \"{here}\"?")), "{elsewhere}");
+    }
     assert_eq!(wrong_server("{ weight = 1 }"), "missing field 'addr' in a server");
     assert_eq!(
         wrong_server("{ addr = 'www.example.org' }"),
