@@ -47,13 +47,18 @@ pub fn near(name: &str) -> Option<&'static str> {
     })
 }
 
+/// Up to a dot or semicolon that ends something; one within a name (`lvs.connections`) does not.
+fn first_sentence(doc: &str) -> &str {
+    let end = doc.find(". ").into_iter().chain(doc.find("; ")).min();
+    end.map_or(doc, |end| &doc[..end]).trim_end_matches('.')
+}
+
 /// The functions by group: what `help` shows when it is not asked for anything.
 pub fn contents() -> Topic {
     let mut groups: Vec<(&str, Vec<Row>)> = Vec::new();
     for known in index() {
         let Item::Function(entry) = known.item else { continue };
-        let first = entry.doc.split_inclusive(['.', ';']).next().unwrap_or(entry.doc);
-        let row = Row::new("", entry.signature(), format!("{}.", first.trim_end_matches([';', '.'])));
+        let row = Row::new("", entry.signature(), format!("{}.", first_sentence(entry.doc)));
         match groups.iter_mut().find(|(group, _)| *group == entry.group) {
             Some((_, rows)) => rows.push(row),
             None => groups.push((entry.group, vec![Row { label: entry.group.to_string(), ..row }])),

@@ -240,6 +240,17 @@ fn the_contents_name_every_function() {
 }
 
 #[test]
+fn sentences_of_the_contents_end_where_they_end() {
+    let page = contents();
+    let said = |name: &str| {
+        let row = page.parts.iter().flatten().find(|row| row.head.starts_with(name));
+        row.map(|row| row.text.clone()).unwrap_or_else(|| panic!("{name} is not there"))
+    };
+    assert!(said("lvs.templates(").starts_with("As lvs.connections"), "{}", said("lvs.templates("));
+    assert!(said("lvs.resolve(").contains("/etc/resolv.conf"), "{}", said("lvs.resolve("));
+}
+
+#[test]
 fn pages_fit_their_width() {
     let some = [
         "service:set_weights",
