@@ -20,8 +20,12 @@ pub fn topic(name: &str) -> Option<Topic> {
     let (_, known) = found.min_by_key(|(rank, _)| *rank)?;
     let others = index().iter().filter(|other| !std::ptr::eq(*other, known) && other.rank(name).is_some());
     let mut page = page::of(known);
-    let others: Vec<&str> = others.map(|other| other.name.as_str()).collect();
-    if !others.is_empty() {
+    let mut others: Vec<&str> = others.map(|other| other.name.as_str()).collect();
+    // A table's page names its record already.
+    if let Some(row) = page.parts.iter_mut().flatten().find(|row| row.label == "see also") {
+        others.retain(|name| *name != row.text);
+        row.text.extend(others.iter().map(|name| format!(", {name}")));
+    } else if !others.is_empty() {
         page.parts.push(vec![Row::new("see also", "", others.join(", "))]);
     }
     Some(page)

@@ -251,6 +251,20 @@ fn sentences_of_the_contents_end_where_they_end() {
 }
 
 #[test]
+fn what_is_named_beside_is_named_once() {
+    for name in names() {
+        let page = topic(name.trim_end_matches(" spec")).unwrap_or_else(|| panic!("no page: {name}"));
+        let beside: Vec<_> = page.parts.iter().flatten().filter(|row| row.label == "see also").collect();
+        assert!(beside.len() <= 1, "{name}: {beside:?}");
+        let mut names: Vec<&str> = beside.iter().flat_map(|row| row.text.split(", ")).collect();
+        names.sort_unstable();
+        let all = names.len();
+        names.dedup();
+        assert_eq!(names.len(), all, "{name}: {beside:?}");
+    }
+}
+
+#[test]
 fn pages_fit_their_width() {
     let some = [
         "service:set_weights",
