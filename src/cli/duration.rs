@@ -2,18 +2,12 @@
 
 use std::time::Duration;
 
-/// `50s`, `500ms`, `2m`, `1h`, or seconds as a number.
+use crate::script::parse_seconds;
+
+/// `50s`, `500ms`, `2min`, `1d`, or seconds as a number: the words of policies.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: f64 = digits.parse().map_err(|_| "write it as 50s, 500ms or 2m".to_string())?;
-    let unit = match &text[digits.len()..] {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        other => return Err(format!("'{other}' is not a unit; use ms, s, m or h")),
-    };
-    Duration::try_from_secs_f64(number * unit).map_err(|_| "it must be a positive time".to_string())
+    let seconds = parse_seconds(text).ok_or("write seconds, or 500ms, 10m, 2h, 1d")?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "it is too long".to_string())
 }
 
 #[cfg(test)]
@@ -25,8 +19,11 @@ mod tests {
         assert_eq!(duration("50s"), Ok(Duration::from_secs(50)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
-        for wrong in ["", "10 parsecs", "5x", "-1s", "nan"] {
+        assert_eq!(duration("5min"), duration("5m"));
+        assert_eq!(duration("1d"), duration("24h"));
+        for wrong in ["", "10 parsecs", "5x", "-1s", "nan", "1e9d"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+        assert!(duration(&"9".repeat(30)).is_err());
     }
 }

@@ -40,6 +40,7 @@ pub use console::{
     Ask, Class, Cursor, Expected, Inside, Look, Seg, Slot, Syntax, Told, Word, check_syntax, classes, cursor,
     expected,
 };
+pub use convert::parse_seconds;
 pub use deciding::{Decides, Deciding, Said};
 pub use engine::{Answer, Engine, Job, Limits, Loaded, Recall};
 pub use natives::{Level, check_name, set_log_level};

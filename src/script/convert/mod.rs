@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use mlua::{Function, Table, Value};
 
+pub use self::scalar::parse_seconds;
+pub(super) use self::scalar::show;
 use self::scalar::{address, bytes, endpoint, integer, mark, net, ports, seconds, text};
-pub(super) use self::scalar::{parse_seconds, show};
 pub(super) use self::table::row;
 use self::table::{is_sequence, list, map, words};
 use super::fault::{Checked, Fault};
