@@ -22,7 +22,7 @@ const SETTINGS: &str = ".luarc.json";
 /// Arguments of `lvsh types`.
 #[derive(Clone, Debug, Args)]
 pub struct Types {
-    /// The folder of the policies [default: that of --config-dir]
+    /// The folder of the policies, made if it is not there [default: that of --config-dir]
     pub dir: Option<PathBuf>,
 }
 
@@ -35,6 +35,9 @@ pub fn types(context: &Context, asked: &Types) -> Result<Done> {
     ];
     for (path, text, ours) in &files {
         check(path, text, *ours)?;
+    }
+    if !context.dry() {
+        fs::create_dir_all(dir).map_err(|error| Error::io("make", dir, &error))?;
     }
     let mut said = String::new();
     for (path, text, _) in &files {
