@@ -29,8 +29,8 @@ pub const EXIT_CODES: [(u8, &str); 11] = [
 fn after_help() -> String {
     let codes: String = EXIT_CODES.iter().map(|(code, words)| format!("  {code:>3}  {words}\n")).collect();
     format!(
-        "Exit codes:\n{codes}\nExample:\n  lvsh plan web     shows what start would do\n  \
-         lvsh start web    does it"
+        "Exit codes:\n{codes}\nExample:\n  lvsh plan web     shows what apply would do\n  \
+         lvsh apply web    does it"
     )
 }
 
