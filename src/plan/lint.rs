@@ -1,11 +1,13 @@
 //! The known traps of IPVS, said before they bite.
 
+use std::collections::BTreeSet;
+
 use super::buckets::{percent, shares, table};
 use super::{Declared, Plan, Session, Step};
 use crate::backend::{Capabilities, Services, Want};
-use crate::error::Result;
+use crate::error::{Result, did_you_mean};
 use crate::model::{
-    Fwmark, Observed, Server, ServerKey, ServiceEntry, ServiceKey, State, SysctlName, Weight,
+    Fwmark, Observed, Scheduler, Server, ServerKey, ServiceEntry, ServiceKey, State, SysctlName, Weight,
 };
 
 /// Something that the kernel accepts and that does not do what one would think.
@@ -103,11 +105,17 @@ type Warn<'a> = dyn FnMut(Option<&ServerKey>, String) + 'a;
 
 fn scheduler(entry: &ServiceEntry, machine: Option<&Capabilities>, warn: &mut Warn<'_>) {
     let scheduler = &entry.service.scheduler;
-    let lacks = |list: &std::collections::BTreeSet<String>| !list.contains(scheduler.name());
+    let lacks = |list: &BTreeSet<String>| !list.contains(scheduler.name());
     let known = machine.and_then(|machine| machine.schedulers.as_ref());
     if scheduler.name() != "none" && known.is_some_and(lacks) {
         let list: Vec<&str> = known.into_iter().flatten().map(String::as_str).collect();
-        warn(None, format!("this kernel has no scheduler '{scheduler}'; it has {}", list.join(", ")));
+        // A word of current kernels is not misspelled.
+        let near = match Scheduler::KNOWN.contains(&scheduler.name()) {
+            true => None,
+            false => did_you_mean(scheduler.name(), list.iter().copied()),
+        };
+        let near = near.map(|near| format!(" (did you mean '{near}'?)")).unwrap_or_default();
+        warn(None, format!("this kernel has no scheduler '{scheduler}'{near}; it has {}", list.join(", ")));
     }
     let mut weights = entry.servers.values().map(|server| server.weight).filter(|weight| !weight.is_zero());
     let first = weights.next();

@@ -2,7 +2,7 @@
 //! another port in direct routing and mixed families are refused when a policy is read: tests of `script`.)
 
 use lvsh::backend::{Backend, Memory};
-use lvsh::model::{Observed, ServerLive, State, Weight};
+use lvsh::model::{Observed, Scheduler, ServerLive, State, Weight};
 use lvsh::plan::{buckets_moved, lint, lint_plan};
 
 use crate::state;
@@ -121,6 +121,16 @@ fn a_scheduler_that_this_kernel_lacks() {
     let said = lint(&desired, &State::default(), Some(&caps));
     assert_eq!(said[0].message, "this kernel has no scheduler 'twos'; it has rr, sh");
     assert_eq!(lint(&desired, &State::default(), None), []);
+    let mut desired = desired;
+    for entry in desired.services.values_mut() {
+        std::sync::Arc::make_mut(entry).service.scheduler = Scheduler::new("wrrr").unwrap();
+    }
+    let said = lint(&desired, &State::default(), Memory::default().capabilities().ok().as_ref());
+    let message = &said[0].message;
+    assert!(
+        message.starts_with("this kernel has no scheduler 'wrrr' (did you mean 'wrr'?); it has "),
+        "{message}"
+    );
 }
 
 #[test]
