@@ -44,6 +44,7 @@ pub fn lint(desired: &State, seen: &State, machine: Option<&Capabilities>) -> Ve
             warn(Some(server), format!("{} is local: forwarded as Local, method ignored", server.addr));
         }
     }
+    out.extend(unserved(desired, seen));
     out
 }
 
@@ -222,8 +223,35 @@ fn unmarked(key: &ServiceKey, desired: &State, seen: &State, warn: &mut Warn<'_>
         state.marks.iter().any(|(selector, entry)| entry.mark == *wanted && selector.family == *family)
     };
     if !sets(desired, mark) && !sets(seen, mark) {
-        warn(None, format!("nothing marks packets with {mark}"));
+        warn(
+            None,
+            format!(
+                "nothing marks packets with {mark}; add mark = {{ mark = {mark}, daddr = …, proto = …, dports = … }}"
+            ),
+        );
     }
+}
+
+/// Marks that no service is for: often a number mistyped. A policy of marks alone is for the services of others, which
+/// nobody may have read.
+fn unserved(desired: &State, seen: &State) -> Vec<Warning> {
+    if desired.services.is_empty() {
+        return Vec::new();
+    }
+    let served: BTreeSet<Fwmark> = [desired, seen]
+        .into_iter()
+        .flat_map(|state| state.services.keys())
+        .filter_map(|key| match key {
+            ServiceKey::Mark { mark, .. } => Some(*mark),
+            ServiceKey::Address { .. } => None,
+        })
+        .collect();
+    let marks: BTreeSet<Fwmark> = desired.marks.values().map(|entry| entry.mark).collect();
+    let warn = |mark: &Fwmark| Warning {
+        subject: format!("mark {mark}"),
+        message: format!("packets get it, and no service of this policy has fwmark = {mark}"),
+    };
+    marks.difference(&served).map(warn).collect()
 }
 
 /// The flag is for datagrams; the kernel takes it for TCP and does nothing with it.

@@ -87,10 +87,25 @@ fn draining_a_server_that_templates_point_at() {
 
 #[test]
 fn a_mark_that_nobody_sets() {
-    assert_eq!(warnings("+s fwm:3 rr ; +d fwm:3 10.0.0.2 dr w=1"), ["fwm:3: nothing marks packets with 3"]);
+    let said = |key: &str| {
+        format!(
+            "{key}: nothing marks packets with 3; add mark = {{ mark = 3, daddr = …, proto = …, dports = … }}"
+        )
+    };
+    assert_eq!(warnings("+s fwm:3 rr ; +d fwm:3 10.0.0.2 dr w=1"), [said("fwm:3")]);
     // The other family's mark does not help.
-    assert_eq!(warnings(&format!("{MARK}+s fwm6:3 rr")), ["fwm6:3: nothing marks packets with 3"]);
+    assert_eq!(warnings(&format!("{MARK}+s fwm6:3 rr")), [said("fwm6:3")]);
     warns("+s fwm:3 rr ; +d fwm:3 10.0.0.2 dr w=1", &[]);
+}
+
+#[test]
+fn a_mark_that_no_service_is_for() {
+    let unserved = "mark 3: packets get it, and no service of this policy has fwmark = 3";
+    assert_eq!(warnings(&format!("{MARK}+s tcp:10.0.0.1:80 rr")), [unserved]);
+    // Another policy's service is one as well.
+    let mine = state(&format!("{MARK}+s tcp:10.0.0.1:80 rr"));
+    assert_eq!(lint(&mine, &state("+s fwm:3 rr"), None), []);
+    assert_eq!(warnings(MARK.trim_end_matches("; ")), Vec::<String>::new());
 }
 
 #[test]
