@@ -46,12 +46,23 @@ pub(super) fn furnish(lua: &Lua, host: &Rc<Host>, stdlib: Stdlib) -> mlua::Resul
     lua.set_named_registry_value("lvsh.find", string.raw_get::<Function>("find")?)?;
     let os: Table = globals.raw_get("os")?;
     if stdlib == Stdlib::Safe {
-        for name in ["dofile", "loadfile", "collectgarbage"] {
-            globals.raw_set(name, Value::Nil)?;
+        for (name, _) in LEFT_OUT {
+            match name.strip_prefix("os.") {
+                Some(name) => os.raw_set(name, Value::Nil)?,
+                None => globals.raw_set(name, Value::Nil)?,
+            }
         }
-        for name in ["execute", "remove", "rename", "tmpname", "setlocale", "difftime"] {
-            os.raw_set(name, Value::Nil)?;
-        }
+        let meta = lua.create_table()?;
+        let read = native(lua, host, "__index", |_, args| {
+            let name = key_of(&args);
+            match left_out(&format!("os.{name}")) {
+                Some(error) => Err(Fault::new(error).under(&name)),
+                None => Ok(MultiValue::from_iter([Value::Nil])),
+            }
+        })?;
+        meta.raw_set("__index", read)?;
+        meta.raw_set("__metatable", false)?;
+        os.set_metatable(Some(meta))?;
     }
     os.raw_set("exit", native(lua, host, "exit", |_, _| Err(no_exit()))?)?;
     globals.raw_set("print", lua.create_function(print)?)?;
@@ -61,6 +72,31 @@ pub(super) fn furnish(lua: &Lua, host: &Rc<Host>, stdlib: Stdlib) -> mlua::Resul
     let loaded = lua.create_table()?;
     lua.set_named_registry_value("lvsh.loaded", &loaded)?;
     globals.raw_set("require", native(lua, host, "require", move |lua, args| require(lua, &host2, args))?)
+}
+
+/// What the safe library lacks of the full one, and what is there instead.
+const LEFT_OUT: [(&str, &str); 10] = [
+    ("collectgarbage", ""),
+    ("dofile", "require loads a module"),
+    ("io", "lvs.read_file reads a file, lvs.exec runs a program"),
+    ("loadfile", "require loads a module"),
+    ("os.difftime", "a time is a number of seconds"),
+    ("os.execute", "lvs.exec runs a program"),
+    ("os.remove", ""),
+    ("os.rename", ""),
+    ("os.setlocale", ""),
+    ("os.tmpname", ""),
+];
+
+/// The error for a name that Lua has and scripts do not; `None` for any other.
+fn left_out(name: &str) -> Option<Error> {
+    let (_, instead) = LEFT_OUT.iter().find(|(known, _)| *known == name)?;
+    let message = format!("{name} is left out of the library that scripts get");
+    let hint = match *instead {
+        "" => "--stdlib full has it".to_string(),
+        instead => format!("{instead}; --stdlib full has {name}"),
+    };
+    Some(Error::new(Kind::Script, "unknown_name", message).hint(hint))
 }
 
 fn no_exit() -> Box<Fault> {
@@ -193,6 +229,9 @@ pub(super) fn strict(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
         let name = key_of(&args);
         if host2.loose.get() && name.starts_with('_') {
             return Value::Nil.into_lua_multi(lua).map_err(lua_fault);
+        }
+        if let Some(error) = left_out(&name) {
+            return Err(Fault::new(error).under(&name));
         }
         let near = candidates(lua, &host2, &name);
         let mut text = format!("unknown name '{name}'");

@@ -7,7 +7,25 @@ fn what_a_policy_must_not_have_is_not_there() {
     for name in ["dofile", "loadfile", "io", "debug", "package", "collectgarbage"] {
         assert_eq!(fault(&format!("return {name}")).code, "unknown_name", "{name}");
     }
-    assert_eq!(value("os.execute, os.remove, string.dump"), "nil, nil, nil");
+    for (code, message, hint) in [
+        (
+            "os.execute 'ls'",
+            "os.execute is left out of",
+            "lvs.exec runs a program; --stdlib full has os.execute",
+        ),
+        ("os.remove 'x'", "os.remove is left out of", "--stdlib full has it"),
+        (
+            "io.popen 'ls'",
+            "io is left out of",
+            "lvs.read_file reads a file, lvs.exec runs a program; --stdlib full has io",
+        ),
+        ("loadfile 'x'", "loadfile is left out of", "require loads a module; --stdlib full has loadfile"),
+    ] {
+        let error = fault(code);
+        assert!(error.message.starts_with(message), "{error}");
+        assert_eq!(error.hint.as_deref(), Some(hint));
+    }
+    assert_eq!(value("string.dump, os.no_such_thing"), "nil, nil");
     assert_eq!(
         value("type(os.date), type(os.time()), type(os.clock()), os.getenv 'NO_SUCH_THING'"),
         "\"function\", \"number\", \"number\", nil"
