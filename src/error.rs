@@ -201,6 +201,11 @@ pub fn errno_name(errno: i32) -> String {
     if name == "UnknownErrno" { format!("errno {errno}") } else { name }
 }
 
+/// `1 server`, `2 servers`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// The nearest of `known` to what was typed, if it is near enough to be meant.
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = match typed.len() {
@@ -254,6 +259,11 @@ mod tests {
         assert_eq!(did_you_mean("adr", known), Some("addr"));
         assert_eq!(did_you_mean("colour", known), None);
         assert_eq!(did_you_mean("device", ["addr", "dev"]), Some("dev"));
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "server")), ["0 servers", "1 server", "2 servers"]);
     }
 
     #[test]

@@ -144,9 +144,9 @@ impl Backend for ReadOnly {
     }
 
     fn apply(&mut self, steps: &[Step]) -> Vec<Outcome> {
-        let what = steps.first().map_or(String::new(), |step| {
-            format!("cannot {} {} {}: ", step.verb(), step.kind(), step.subject())
-        });
+        let what = steps
+            .first()
+            .map_or(String::new(), |step| format!("cannot {} {}: ", step.words(), step.subject()));
         refused(steps, self.refuses(&what))
     }
 

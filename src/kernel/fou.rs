@@ -99,7 +99,9 @@ impl Ports {
                 }
             }
         }
-        Err(lost(step.verb(), &step.subject()))
+        let mut error = lost(&step.words(), &step.subject());
+        error.op = step.op();
+        Err(error)
     }
 }
 

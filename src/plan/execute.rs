@@ -3,7 +3,7 @@
 use super::expect::Expect;
 use super::{Journal, Plan, Step, beside};
 use crate::backend::{Backend, Outcome};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 
 /// What a successful run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,9 +94,7 @@ pub fn roll_back(backend: &mut dyn Backend, done: &Plan) -> Result<String, Vec<S
         Err(error) => vec![error.to_string()],
     };
     if misses.is_empty() {
-        let count = done.len();
-        let plural = if count == 1 { "" } else { "s" };
-        return Ok(format!("rolled back: {count} change{plural}; the system is as before"));
+        return Ok(format!("rolled back: {}; the system is as before", counted(done.len(), "change")));
     }
     troubles.extend(misses);
     Err(troubles)
@@ -107,9 +105,9 @@ pub fn rollback_failed(cause: Error, done: &Plan, troubles: Vec<String>) -> Erro
     let mut error = cause;
     error.kind = Kind::RollbackFailed;
     error.aftermath = Some(format!(
-        "ROLLBACK FAILED: {} of {} changes could not be taken back; look at the machine",
+        "ROLLBACK FAILED: {} of {} could not be taken back; look at the machine",
         troubles.len(),
-        done.len()
+        counted(done.len(), "change")
     ));
     error.notes.extend(troubles);
     error

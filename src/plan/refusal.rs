@@ -16,10 +16,11 @@ pub fn refusal(step: &Step, errno: i32) -> Error {
         libc::EOPNOTSUPP => Kind::Unable,
         _ => Kind::Refused,
     };
-    let op = format!("{} {}", step.verb(), step.kind());
+    let words = step.words();
     let subject = step.subject();
-    let mut error = Error::new(kind, &name, format!("cannot {op} {subject}: {why} ({name})")).about(subject);
-    error.op = op;
+    let mut error =
+        Error::new(kind, &name, format!("cannot {words} {subject}: {why} ({name})")).about(subject);
+    error.op = step.op();
     error.errno = Some(errno);
     error.hint = hint;
     error

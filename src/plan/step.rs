@@ -261,6 +261,17 @@ impl Step {
         }
     }
 
+    /// What is tried, as errors have it for scripts: `del service`.
+    pub fn op(&self) -> String {
+        format!("{} {}", self.verb(), self.kind())
+    }
+
+    /// The same in a sentence: `delete service`.
+    pub fn words(&self) -> String {
+        let verb = if self.verb() == "del" { "delete" } else { self.verb() };
+        format!("{verb} {}", self.kind())
+    }
+
     /// Which thing: `fwm:3`, `fwm:3 192.168.1.107`, `3 for ip daddr …`, `192.168.1.99/32 dev eth0`.
     pub fn subject(&self) -> String {
         use Step::*;

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::cli::care::{Decided, Hand};
 use crate::cli::run::{stands, want_of};
 use crate::cli::store::Store;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::model::State;
 use crate::plan::{Action, Owned, Plan, Session, Step, Thing, World, advance, fold};
 use crate::view::{Style, echo_text, lua, lua_script, nft_command, shell, sign, step_text};
@@ -104,9 +104,7 @@ impl Changes {
         })?;
         let text = lua_script(&plan, "what a session of lvsh repl changed and did not undo");
         file.write_all(text.as_bytes()).map_err(|error| Error::io("write", path, &error))?;
-        let count = plan.len();
-        let plural = if count == 1 { "" } else { "s" };
-        Ok(format!("{count} line{plural} written: what this session changed and did not undo\n"))
+        Ok(format!("{} written: what this session changed and did not undo\n", counted(plan.len(), "line")))
     }
 
     /// Takes back the last `count` lines, all or none; says what was done.

@@ -10,7 +10,7 @@ use super::names::{identifier, policies};
 use crate::backend::Want;
 use crate::cli::args::Arguments;
 use crate::cli::machine::Machine;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::plan::Mode;
 
 /// `lvs (live)> `, `lvs (memory, dry +1)> `
@@ -68,9 +68,7 @@ fn counts(repl: &mut Repl<'_>) -> Result<[String; 2]> {
     let machine = session.capabilities()?;
     let state = session.see(&Want { services: crate::backend::Services::All, ..Want::default() })?;
     let servers: usize = state.services.values().map(|entry| entry.servers.len()).sum();
-    let plural =
-        |count: usize, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
-    let counts = format!("{}, {}", plural(state.services.len(), "service"), plural(servers, "server"));
+    let counts = format!("{}, {}", counted(state.services.len(), "service"), counted(servers, "server"));
     let kernel = match repl.context.machine {
         Machine::Kernel => format!("kernel {} IPVS {}", machine.release, machine.version),
         _ => String::new(),

@@ -98,8 +98,9 @@ impl Ipvs {
 }
 
 fn unknown(step: &Step) -> Error {
-    let op = format!("{} {}", step.verb(), step.kind());
-    lost(&op, &step.subject()).hint("it may be done or not: lvsh list shows what is there")
+    let mut error = lost(&step.words(), &step.subject());
+    error.op = step.op();
+    error.hint("it may be done or not: lvsh list shows what is there")
 }
 
 fn not_ours(step: &Step) -> Outcome {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Mode, Session};
 use crate::backend::{Services, Want};
-use crate::error::{Error, Kind, Origin, Result};
+use crate::error::{Error, Kind, Origin, Result, counted};
 use crate::model::{
     FouKey, Fwmark, IfName, MarkEntry, MarkSelector, RouteKey, RuleKey, ServiceEntry, ServiceKey, State,
     SyncDaemon, SyncRole, SysctlName, Timeouts, TunnelDevice, Vip, VipKey,
@@ -134,7 +134,7 @@ impl Session {
                 let name = key.to_string();
                 if !adopt {
                     return Err(in_the_way("service", &name, &there.service.to_string(), owner)
-                        .note(format!("it has {} servers", there.servers.len()))
+                        .note(format!("it has {}", counted(there.servers.len(), "server")))
                         .at(origin(Thing::Service(*key))));
                 }
                 self.warnings.push(format!("service {key} was here before: taken over, stop removes it"));

@@ -93,7 +93,7 @@ impl Session {
             let step = Step::DelServer { service: *service, key: *server, server: Server::default() };
             let mut error = refusal(&step, if there { libc::ENOENT } else { libc::ESRCH });
             error.op = "evict server".to_string();
-            error.message = error.message.replacen("cannot del server", "cannot evict", 1);
+            error.message = error.message.replacen("cannot delete server", "cannot evict", 1);
             error
         })
     }

@@ -2,7 +2,7 @@
 
 use super::{Mode, Session};
 use crate::backend::Want;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::model::State;
 use crate::plan::execute::roll_back;
 use crate::plan::{Owned, Plan, World, advance};
@@ -47,7 +47,8 @@ impl Session {
         }
         let undo = Plan { actions: self.sent.split_off(point.sent.min(self.sent.len())) };
         let said = roll_back(self.backend.as_mut(), &undo).map_err(|troubles| {
-            let message = format!("rollback failed: {} changes could not be taken back", troubles.len());
+            let message =
+                format!("rollback failed: {} could not be taken back", counted(troubles.len(), "change"));
             let mut error = Error::new(Kind::RollbackFailed, "rollback_failed", message);
             error.notes = troubles;
             error

@@ -174,7 +174,7 @@ fn del(call: &mut Call<'_>) -> Checked<Value> {
             let mut error = gone(selector.clone());
             error.subject = marks.mark.to_string();
             error.message =
-                format!("cannot del mark {}: '{owner}' has no packets marked so (ENOENT)", marks.mark);
+                format!("cannot delete mark {}: '{owner}' has no packets marked so (ENOENT)", marks.mark);
             return Err(error.into());
         }
     } else {

@@ -6,6 +6,7 @@ use mlua::Value;
 
 use super::{Call, read, want_service};
 use crate::backend::{Services, Want};
+use crate::error::counted;
 use crate::model::{Protocol, Service, ServiceEntry, ServiceKey};
 use crate::plan::{Step, refusal};
 use crate::script::build;
@@ -169,11 +170,11 @@ fn what_is_there(call: &Call<'_>, key: &ServiceKey) -> Option<String> {
     let seen = call.host.with(|session| {
         let (state, observed) = session.see_live(&want_service(key))?;
         let of_key = observed.servers.iter().filter(|((service, _), _)| service == key);
-        let active: u64 = of_key.map(|(_, live)| u64::from(live.active)).sum();
+        let active: usize = of_key.map(|(_, live)| live.active as usize).sum();
         Ok(state.service(key).map(|entry| (entry.servers.len(), active)))
     });
     let (servers, active) = seen.ok()??;
-    Some(format!("it has {servers} servers and {active} active connections"))
+    Some(format!("it has {} and {}", counted(servers, "server"), counted(active, "active connection")))
 }
 
 fn set(call: &mut Call<'_>) -> Checked<Value> {

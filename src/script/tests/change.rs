@@ -90,7 +90,7 @@ fn marks_vips_and_syncs() {
     assert_eq!(value(code), "1, 4, \"eval\", nil");
     assert_eq!(
         fault("lvs.del_mark { mark = 3 }").message,
-        "cannot del mark 3: 'eval' has no packets marked so (ENOENT)"
+        "cannot delete mark 3: 'eval' has no packets marked so (ENOENT)"
     );
     assert_eq!(value("lvs.del_mark { mark = 3, missing_ok = true } return #lvs.marks()"), "0");
     let code = "lvs.add_vip { addr = '192.0.2.1/24', dev = 'eth0' } local v = lvs.vips()[1] \

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::list::{flag_words, protocol};
 use super::step::{daemon_words, ipvsadm_service};
 use super::{Names, endpoint};
+use crate::error::counted;
 use crate::model::{
     Family, Flags, Forwarding, MAX_PERSIST_SECONDS, Port, Protocol, Server, ServerKey, Service, ServiceKey,
     SyncDaemon, SyncRole, Timeouts, Tunnel, TunnelKind,
@@ -37,7 +38,7 @@ pub fn save_text(saved: &Saved<'_>, faithful: Faithful, names: &mut dyn Names) -
     let mut lost = Vec::new();
     if faithful == Faithful::ToTable {
         if let Some(why) = refused(key, service) {
-            lost.push(format!("service {key} with {} servers: {why}", servers.len()));
+            lost.push(format!("service {key} with {}: {why}", counted(servers.len(), "server")));
             return (out, lost);
         }
         let bits = service.flags.without_words();
