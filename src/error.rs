@@ -202,8 +202,9 @@ pub fn errno_name(errno: i32) -> String {
 }
 
 /// `1 server`, `2 servers`.
-pub fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let one = count == N::from(1);
+    format!("{count} {noun}{}", if one { "" } else { "s" })
 }
 
 /// The nearest of `known` to what was typed, if it is near enough to be meant.

@@ -28,11 +28,11 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
         Err(Skipped) => return Ok(skipped(&target.name)),
     };
     let past = target.past(context, !dry)?;
-    let name = target.name.clone();
+    let (said, name) = (name, target.name.clone());
     let open = || Ok((context.backend(false)? as Box<dyn Backend>, journal_of(context, &name, Keep::Claims)));
     let mut staged = match (goal, &mut target.policy) {
         (Goal::Start { adopt }, Some(policy)) => stage_start(context, policy, &open, &past, adopt)
-            .map_err(|error| in_the_way(context, &name, error))?,
+            .map_err(|error| in_the_way(context, &name, said, error))?,
         (_, policy) => {
             let (backend, journal) = open()?;
             stage_stop(context, policy.as_mut(), &name, backend, journal, &past)?
@@ -56,8 +56,8 @@ pub fn act(context: &Context, name: &str, goal: Goal, dry: bool, spelling: Optio
     Ok(done)
 }
 
-/// Says whose the thing is that a start was refused for, and what helps.
-fn in_the_way(context: &Context, name: &str, error: Error) -> Error {
+/// Says whose the thing is that a start was refused for, and what helps. `said`: how the user calls the policy.
+fn in_the_way(context: &Context, name: &str, said: &str, error: Error) -> Error {
     if error.kind != Kind::Conflict {
         return error;
     }
@@ -68,7 +68,7 @@ fn in_the_way(context: &Context, name: &str, error: Error) -> Error {
         None => error,
     };
     // The script's own hint is about the call; this one is about the command.
-    let apply = format!("lvsh apply {name}    takes it over and changes it in place");
+    let apply = format!("lvsh apply {said}    takes it over and changes it in place");
     match &error.hint {
         Some(hint) if !hint.contains("lvsh apply") => {
             let both = format!("{apply}\n{hint}");
@@ -82,6 +82,8 @@ fn in_the_way(context: &Context, name: &str, error: Error) -> Error {
 /// What a verb works on.
 pub struct Target {
     pub name: String,
+    /// How the user calls it: its path, as long as lvsh does not know it by its name.
+    pub said: String,
     pub path: std::path::PathBuf,
     /// `None` when the file is gone or wrong and only the state is left to stop by.
     pub policy: Option<Policy>,
@@ -89,10 +91,11 @@ pub struct Target {
 
 impl Target {
     pub fn open(context: &Context, name: &str, goal: Goal) -> Result<Target> {
+        let said = name.to_string();
         match load(context, name) {
             Ok(policy) => {
                 let (name, path) = (policy.loaded.name.clone(), policy.path.clone());
-                Ok(Target { name, path, policy: Some(policy) })
+                Ok(Target { name, said, path, policy: Some(policy) })
             }
             // A broken file must not keep a policy from being stopped.
             Err(error) if goal == Goal::Stop && error.kind != Kind::Interrupted => {
@@ -108,7 +111,7 @@ impl Target {
                 let Some(saved) = started().or(named) else { return Err(error) };
                 let name = saved.policy.clone();
                 context.warn(&name, format!("{error}; stopping by what was recorded when it was started"));
-                Ok(Target { name, path: saved.path, policy: None })
+                Ok(Target { name, said, path: saved.path, policy: None })
             }
             Err(error) => Err(error),
         }
@@ -268,7 +271,11 @@ pub fn report(
         (_, true, false) => format!("{name}: all of it is there already; nothing to do"),
         (_, false, true) => {
             let stop = if goal == Goal::Stop { " --stop" } else { "" };
-            format!("{}.  Nothing was sent.  (lvsh plan{stop} {name} --as ipvsadm)", counts.text(false))
+            format!(
+                "{}.  Nothing was sent.  (lvsh plan{stop} {} --as ipvsadm)",
+                counts.text(false),
+                target.said
+            )
         }
         (_, false, false) => format!("{}.  Sent and verified.", counts.text(true)),
     };

@@ -46,7 +46,7 @@ fn what_is_left_is_evicted_when_the_time_is_over() {
     let words = [
         "web: 192.168.1.109 has 1 active, 0 inactive, 1 templates",
         "web: 192.168.1.109 still has 1 active, 0 inactive, 1 templates after 1 s",
-        "web: tcp:192.168.1.99:80 192.168.1.109:80  1 connections and 1 templates ended   drain: its time is over",
+        "web: tcp:192.168.1.99:80 192.168.1.109:80  1 connection and 1 template ended   drain: its time is over",
     ];
     for word in words {
         assert!(lines.contains(&word), "'{word}' is not in\n{}", drained.all());
@@ -86,7 +86,7 @@ fn without_a_word_connections_stay() {
     assert!(status.contains("DRAIN") && status.contains("its time is over"), "{status}");
     // The operator says it for this one.
     let drained = here.run(&["drain", "web", SERVER, "--wait", "--for", "1s", "--evict"]).ok();
-    assert!(drained.out.contains("1 connections and 1 templates ended"), "{}", drained.all());
+    assert!(drained.out.contains("1 connection and 1 template ended"), "{}", drained.all());
     assert!(here.run(&["list"]).ok().out.contains("2 servers"), "it stays at weight 0");
 }
 

@@ -83,6 +83,9 @@ fn a_file_that_was_moved_is_known_where_it_is() {
     let here = Playground::new();
     let (old, new) = (here.root().join("old.lua"), here.root().join("new.lua"));
     std::fs::write(&old, WEB).expect("a policy");
+    // What to type next is said in words that work.
+    let plan = here.run(&["plan", &old.to_string_lossy()]).ok().out;
+    assert!(plan.contains("(lvsh plan ROOT/old.lua --as ipvsadm)"), "{plan}");
     here.run(&["start", &old.to_string_lossy()]).ok();
     std::fs::rename(&old, &new).expect("a move");
     let start = here.run(&["start", &new.to_string_lossy()]).ok();

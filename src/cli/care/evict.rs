@@ -9,7 +9,7 @@ use crate::cli::journal::{self, Keep};
 use crate::cli::run::recover;
 use crate::cli::stage::journal_of;
 use crate::cli::store::Store;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::model::{ServerKey, ServiceKey};
 use crate::plan::{Evicting, Mode, Owned, Session};
 
@@ -58,8 +58,9 @@ pub fn evict(context: &Context, store: &Store, policy: &str, found: &Value) -> R
         let how = Evicting { limit: LIMIT, stop: &stop, origin: None };
         match session.evict(&service, &server, &how) {
             Ok(gone) => lines.push(format!(
-                "{service} {server}  {} connections and {} templates ended   drain: its time is over",
-                gone.connections, gone.templates
+                "{service} {server}  {} and {} ended   drain: its time is over",
+                counted(gone.connections, "connection"),
+                counted(gone.templates, "template")
             )),
             Err(error) if fatal(&error) => return Err(error),
             Err(error) => context.warn(policy, format!("{error}; the next round tries again")),

@@ -12,7 +12,7 @@ use crate::cli::log::{Entry, Priority};
 use crate::cli::policy::Target;
 use crate::cli::stage::{Past, journal_of};
 use crate::cli::store::{Saved, Store};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::plan::{Mode, Owned, Plan, Session, lint_drains};
 use crate::script::Job;
 use crate::view::{changes, step_text};
@@ -198,7 +198,7 @@ impl Round {
         }
         if text.is_empty() {
             let servers = self.found.get("servers").and_then(Value::as_array).map_or(0, Vec::len);
-            text = format!("{name}: {servers} servers, nothing to change\n");
+            text = format!("{name}: {}, nothing to change\n", counted(servers, "server"));
         } else if self.dry && !self.plan.is_empty() {
             text.push_str("Nothing was sent.\n");
         }
