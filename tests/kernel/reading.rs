@@ -316,7 +316,10 @@ fn a_long_table_is_streamed() {
     let mut flood = flood::Flood::new(&director.namespace);
     let [short, long] = [1_000, 10_000].map(|count| {
         flood.grow_to(count);
-        let (lines, memory) = flood::measured(&director.namespace, &["list", "--connections"]);
+        // The better of two: how much of the program itself is mapped when it ends is as the page cache will have it.
+        let listed = || flood::measured(&director.namespace, &["list", "--connections"]);
+        let ((lines, memory), (_, again)) = (listed(), listed());
+        let memory = memory.min(again);
         // And a heading, an empty line and the sum. Where one table serves all namespaces (6.1), what other tests do
         // makes an entry be missed or seen twice.
         assert!(lines.abs_diff(count as usize + 3) < 50, "{lines} lines of {count} entries");
