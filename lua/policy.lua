@@ -3,7 +3,7 @@
 -- `inner` holds natives that scripts do not see. They raise error objects themselves.
 local inner = ...
 local pack, unpack, xpcall, error, type, setmetatable = table.pack, table.unpack, xpcall, error, type, setmetatable
-local ipairs, tostring, concat = ipairs, tostring, table.concat
+local ipairs, tostring, concat, next = ipairs, tostring, table.concat, next
 
 -- Methods ----------------------------------------------------------------------------------------
 
@@ -40,11 +40,18 @@ local function weights_of(self, it, given)
   return round(inner.pool(it.declared), rules, given.memory, nil, given.admin or {}, given.now or inner.now())
 end
 
+-- What is known of its servers, the last round and what was decided: lvsh itself says it, a script has to look.
+local function known_of(it, args, works)
+  if type(args) == "table" and args.health ~= nil then return args.health end
+  local known = inner.known(it.name, works)
+  return known and (known.memory or next(known.admin)) and known or nil
+end
+
 -- args = { adopt = true } takes over what is in the way instead of refusing.
 function methods.default_start(self, args)
   local it = of(self)
   args = type(args) == "table" and args or {}
-  inner.declare(it.declared, it.name, args.adopt == true, weights_of(self, it, args.health))
+  inner.declare(it.declared, it.name, args.adopt == true, weights_of(self, it, known_of(it, args, true)))
   if it.given.on_start then it.given.on_start(self) end
 end
 
@@ -56,7 +63,7 @@ end
 
 function methods.default_status(self)
   local it = of(self)
-  local plan, total = inner.plan(it.declared, it.name), inner.total(it.declared)
+  local plan, total = self:plan(), inner.total(it.declared)
   local differs, missing = plan.count, 0
   for _, step in ipairs(plan.steps) do
     if step.op == "add" or step.op == "start" then missing = missing + 1 end
@@ -69,14 +76,14 @@ end
 
 function methods.plan(self)
   local it = of(self)
-  return inner.plan(it.declared, it.name)
+  return inner.plan(it.declared, it.name, weights_of(self, it, known_of(it, nil, false)))
 end
 
 -- One round of health: asks, remembers, and sets the weights that follow. Returns what was found.
 function methods.default_check(self, args)
   local it = of(self)
   -- A script's own round begins with what is known, as one of lvsh check does.
-  local known = type(args) ~= "table" and inner.known(it.name) or nil
+  local known = type(args) ~= "table" and inner.known(it.name, true) or nil
   local given = known or type(args) == "table" and args.health or {}
   local pool = inner.pool(it.declared)
   -- A policy without probes is still weighed: by the operator, and by its hook.

@@ -100,6 +100,21 @@ fn not_while_a_policy_loads_and_not_in_its_own_functions() {
     assert_eq!(recorded(&here), Value::Null);
 }
 
+/// So do its plan and its apply.
+#[test]
+fn a_scripts_own_apply_leaves_the_operator_first() {
+    let here = started();
+    here.run(&["drain", "web", SERVER]).ok();
+    let lines = "assert(web:plan().count == 0) assert(web:status().state == 'up') web:apply()";
+    let ended = script(&here, lines).ok();
+    assert_eq!((weight(&here), ended.out.as_str()), (0, ""));
+    let said = prompt(&here, ".load web\nweb:plan().count\nweb:ready(\"192.168.1.109\")\nweb:plan().count\n");
+    assert!(said.starts_with("web = ") && said.matches("\n0\n").count() == 2, "{said}");
+    script(&here, "web:apply()").ok();
+    assert_eq!(weight(&here), 1);
+    assert!(!here.run(&["status", "web"]).ok().out.contains("drifted"));
+}
+
 /// A round that a script makes knows what was decided, and is remembered.
 #[test]
 fn a_scripts_own_round_leaves_the_operator_first() {

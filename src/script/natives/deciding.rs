@@ -68,13 +68,14 @@ pub const INNER: &[(&str, Inner)] = &[
     ("maint", |lua, host, args| say(lua, host, "maint", args)),
     ("ready", |lua, host, args| say(lua, host, "ready", args)),
     ("weight", |lua, host, args| say(lua, host, "weight", args)),
-    // Takes the policy's name. Nil for its own functions, to which the host says what is known.
+    // Takes the policy's name, and whether it is to be worked on. Nil for its own functions, to which the host says what is known.
     ("known", |lua, host, args| {
         let (Some(deciding), Some(Value::String(name))) = (&host.deciding, args.first()) else {
             return Ok(Value::Nil);
         };
-        let live = host.with(|session| Ok(session.mode() == Mode::Live))?;
-        to_lua(lua, &deciding.0.known(&name.to_string_lossy(), live)?).map_err(lua_fault)
+        let works = args.get(1) == Some(&Value::Boolean(true));
+        let hold = works && host.with(|session| Ok(session.mode() == Mode::Live))?;
+        to_lua(lua, &deciding.0.known(&name.to_string_lossy(), hold)?).map_err(lua_fault)
     }),
     ("remember", |lua, host, args| {
         let memory = match args.get(1) {

@@ -272,7 +272,7 @@ const INNER: &[(&str, Inner)] = &[
         Ok(Value::Nil)
     }),
     ("plan", |lua, host, args| {
-        let declared = kept(args.first())?.declared;
+        let declared = weighed(&kept(args.first())?, args.get(2))?;
         let owner = text(args.get(1));
         let plan = host.with(|session| {
             session.rehearse();
